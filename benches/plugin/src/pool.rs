@@ -1,0 +1,223 @@
+//! The threads that answer later.
+//!
+//! Each thread has a queue of its own, and jobs go to them in turn. A thread without work looks for some more (pause
+//! instruction in between), then again (yield in between), then parks.
+//!
+//! Nobody sleeps over a job: the thread sets `parked`, then looks into its queue; `submit` pushes, then looks at
+//! `parked`; a SeqCst fence between the two steps on both sides makes at least one of them see the other.
+
+use std::{
+    hint, io,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
+    },
+    thread::{self, JoinHandle, Thread},
+};
+
+use crossbeam::{queue::ArrayQueue, utils::CachePadded};
+use nylon_ring::NrStatus;
+
+use crate::{
+    FRAME, PATTERN, Settings,
+    clock::{self, Mark},
+    host::Host,
+    stats::{self, Histogram},
+};
+
+/// Jobs that may wait for one thread: more than any benchmark has in flight, and little enough to stay in cache.
+const QUEUE: usize = 2048;
+
+/// What a thread is to answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// An empty result.
+    Empty,
+    /// A result of 1 KiB.
+    Kib,
+    /// So many frames of 64 B, then the end.
+    Frames(u32),
+}
+
+/// One call to be answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Job {
+    pub(crate) sid: u64,
+    pub(crate) kind: Kind,
+}
+
+/// What `submit` and one thread share.
+struct Worker {
+    queue: ArrayQueue<Job>,
+    /// Set by the thread before it parks; taken by whoever wakes it.
+    parked: CachePadded<AtomicBool>,
+    /// Set once, right after the thread has started.
+    thread: OnceLock<Thread>,
+    times: Histogram,
+}
+
+/// All threads of one plugin.
+pub(crate) struct Pool {
+    workers: Box<[Arc<Worker>]>,
+    next: CachePadded<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// When the times were last reset; only touched by `/reset` and `/stats`.
+    since: Mutex<Mark>,
+}
+
+impl Pool {
+    /// Starts `threads` threads, at least one.
+    pub(crate) fn start(threads: u32, host: Host, settings: Arc<Settings>) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut workers = Vec::new();
+        let mut handles = Vec::new();
+        for i in 0..threads.max(1) {
+            let worker = Arc::new(Worker {
+                queue: ArrayQueue::new(QUEUE),
+                parked: CachePadded::default(),
+                thread: OnceLock::new(),
+                times: Histogram::new(),
+            });
+            let handle = thread::Builder::new().name(format!("bench-{i}")).spawn({
+                let (worker, stop) = (Arc::clone(&worker), Arc::clone(&stop));
+                let (host, settings) = (host.clone(), Arc::clone(&settings));
+                move || worker.run(&host, &settings, &stop)
+            })?;
+            // The cell is new, so this sets it.
+            let _ = worker.thread.set(handle.thread().clone());
+            workers.push(worker);
+            handles.push(handle);
+        }
+        Ok(Self {
+            workers: workers.into(),
+            next: CachePadded::default(),
+            stop,
+            threads: Mutex::new(handles),
+            since: Mutex::new(Mark::now()),
+        })
+    }
+
+    /// Gives a job to the next thread; false when it has too many.
+    #[inline]
+    pub(crate) fn submit(&self, job: Job) -> bool {
+        let worker = match &*self.workers {
+            [only] => only,
+            many => &many[self.next.fetch_add(1, Ordering::Relaxed) % many.len()],
+        };
+        if worker.queue.push(job).is_err() {
+            return false;
+        }
+        worker.wake();
+        true
+    }
+
+    /// Ends all threads, once they have answered what they have.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        for worker in &self.workers {
+            worker.wake();
+        }
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            // A thread that panicked has ended too.
+            let _ = thread.join();
+        }
+    }
+
+    /// Forgets the times; to be called while the threads have no work.
+    pub(crate) fn reset(&self) {
+        for worker in &self.workers {
+            worker.times.reset();
+        }
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Mark::now();
+    }
+
+    /// The text of `/stats`; to be called while the threads have no work.
+    pub(crate) fn stats(&self) -> String {
+        let ticks_per_ns = self.since.lock().unwrap_or_else(PoisonError::into_inner).ticks_per_ns();
+        stats::text(self.workers.iter().map(|worker| &worker.times), clock::overhead(), ticks_per_ns)
+    }
+}
+
+impl Worker {
+    /// Wakes the thread if it is parked, after something was put where it looks.
+    #[inline]
+    fn wake(&self) {
+        // Ordering: SeqCst; pairs with the fence in [park].
+        fence(Ordering::SeqCst);
+        if self.parked.load(Ordering::Relaxed)
+            && self.parked.swap(false, Ordering::Relaxed)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+
+    fn run(&self, host: &Host, settings: &Settings, stop: &AtomicBool) {
+        loop {
+            while let Some(job) = self.queue.pop() {
+                if settings.measure.load(Ordering::Relaxed) {
+                    job.answer(|sid, status, payload| {
+                        let start = clock::ticks();
+                        host.send(sid, status, payload);
+                        self.times.record(clock::ticks().saturating_sub(start));
+                    });
+                } else {
+                    job.answer(|sid, status, payload| {
+                        host.send(sid, status, payload);
+                    });
+                }
+            }
+            if stop.load(Ordering::Acquire) {
+                return;
+            }
+            if !self.comes_soon(settings) {
+                self.park(stop);
+            }
+        }
+    }
+
+    /// Waits a little for work, awake.
+    fn comes_soon(&self, settings: &Settings) -> bool {
+        for _ in 0..settings.spins.load(Ordering::Relaxed) {
+            if !self.queue.is_empty() {
+                return true;
+            }
+            hint::spin_loop();
+        }
+        for _ in 0..settings.yields.load(Ordering::Relaxed) {
+            if !self.queue.is_empty() {
+                return true;
+            }
+            thread::yield_now();
+        }
+        !self.queue.is_empty()
+    }
+
+    fn park(&self, stop: &AtomicBool) {
+        self.parked.store(true, Ordering::Relaxed);
+        // Ordering: SeqCst [park]; after the store above, before the looks below; pairs with the fence in `wake`.
+        fence(Ordering::SeqCst);
+        if self.queue.is_empty() && !stop.load(Ordering::Relaxed) {
+            thread::park();
+        }
+        self.parked.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Job {
+    #[inline]
+    fn answer(self, send: impl Fn(u64, NrStatus, &[u8])) {
+        match self.kind {
+            Kind::Empty => send(self.sid, NrStatus::Ok, &[]),
+            Kind::Kib => send(self.sid, NrStatus::Ok, &PATTERN),
+            Kind::Frames(frames) => {
+                for _ in 0..frames {
+                    send(self.sid, NrStatus::Ok, &PATTERN[..FRAME]);
+                }
+                send(self.sid, NrStatus::StreamEnd, &[]);
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The mutex baseline, with owned and with borrowed requests.
+
+use std::path::Path;
+
+use nylon_ring::NrStatus;
+
+use super::{Contender, owned, view};
+use crate::{BaselineStream, BenchError, MutexBaseline};
+
+/// [`MutexBaseline::call`]: owned requests, as the plain host has them.
+#[derive(Debug, Clone)]
+pub struct Mutex(MutexBaseline);
+
+/// [`MutexBaseline::call_view`]: borrowed requests, so that only the way back differs from [`Ring`](crate::Ring).
+#[derive(Debug, Clone)]
+pub struct MutexView(MutexBaseline);
+
+async fn count(mut stream: BaselineStream) -> (u64, usize) {
+    let (mut frames, mut bytes) = (0, 0);
+    while let Some(frame) = stream.recv().await {
+        frames += 1;
+        bytes += frame.data.len();
+    }
+    (frames, bytes)
+}
+
+async fn collect(mut stream: BaselineStream) -> Vec<(NrStatus, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let Some(frame) = stream.recv().await {
+        frames.push((frame.status, frame.data));
+    }
+    frames
+}
+
+impl Contender for Mutex {
+    const NAME: &'static str = "mutex";
+
+    fn load(plugin: &Path) -> Result<Self, BenchError> {
+        MutexBaseline::load(plugin).map(Self).map_err(Self::failed)
+    }
+
+    async fn call(&self, path: &str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+        let answer = self.0.call(owned(path, body)).await;
+        let (status, payload) = answer.map_err(Self::failed)?;
+        Ok((status, payload.len()))
+    }
+
+    async fn fetch(&self, path: &str, body: &[u8]) -> Result<(NrStatus, Vec<u8>), BenchError> {
+        self.0.call(owned(path, body)).await.map_err(Self::failed)
+    }
+
+    async fn stream(&self, path: &str) -> Result<(u64, usize), BenchError> {
+        let stream = self.0.call_stream(owned(path, b"")).await;
+        Ok(count(stream.map_err(Self::failed)?).await)
+    }
+
+    async fn frames(&self, path: &str) -> Result<Vec<(NrStatus, Vec<u8>)>, BenchError> {
+        let stream = self.0.call_stream(owned(path, b"")).await;
+        Ok(collect(stream.map_err(Self::failed)?).await)
+    }
+
+    async fn shutdown(&self) -> Result<(), BenchError> {
+        self.0.shutdown();
+        Ok(())
+    }
+}
+
+impl Contender for MutexView {
+    const NAME: &'static str = "mutex-view";
+
+    fn load(plugin: &Path) -> Result<Self, BenchError> {
+        MutexBaseline::load(plugin).map(Self).map_err(Self::failed)
+    }
+
+    async fn call(&self, path: &str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+        let answer = self.0.call_view(view(path, body)).await;
+        let (status, payload) = answer.map_err(Self::failed)?;
+        Ok((status, payload.len()))
+    }
+
+    async fn fetch(&self, path: &str, body: &[u8]) -> Result<(NrStatus, Vec<u8>), BenchError> {
+        let answer = self.0.call_view(view(path, body)).await;
+        answer.map_err(Self::failed)
+    }
+
+    async fn stream(&self, path: &str) -> Result<(u64, usize), BenchError> {
+        let stream = self.0.call_stream_view(view(path, b"")).await;
+        Ok(count(stream.map_err(Self::failed)?).await)
+    }
+
+    async fn frames(&self, path: &str) -> Result<Vec<(NrStatus, Vec<u8>)>, BenchError> {
+        let stream = self.0.call_stream_view(view(path, b"")).await;
+        Ok(collect(stream.map_err(Self::failed)?).await)
+    }
+
+    async fn shutdown(&self) -> Result<(), BenchError> {
+        self.0.shutdown();
+        Ok(())
+    }
+}

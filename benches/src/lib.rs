@@ -1,0 +1,40 @@
+//! The ring side by side with the mutex baseline.
+//!
+//! Every contender calls the same plugin (`nylon-ring-bench-plugin`) through the same ABI, driven by the same code
+//! ([`drive`]) through the same trait ([`Contender`]). `compare` is the binary over all of it; `README.md` beside this
+//! crate says how to run and read it.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`MutexBaseline`] | the host that everybody writes first: a mutex, a map, a oneshot for each call |
+//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`] |
+//! | [`drive`] | one measurement: a runtime, tasks in a loop, results per second |
+//! | [`alloc`] | an allocator that counts |
+//! | [`compare`] | all rows, contenders in turn, and the report |
+//! | [`demo_throughput`] | two numbers in two seconds |
+
+pub mod alloc;
+pub mod compare;
+mod contender;
+mod demo;
+pub mod drive;
+mod error;
+mod mutex_baseline;
+mod plugin_times;
+pub mod work;
+
+pub use contender::{Contender, Mutex, MutexView, Ring, RingCall};
+pub use demo::{Throughput, demo_throughput};
+pub use error::BenchError;
+pub use mutex_baseline::{BaselineError, BaselineStream, MutexBaseline, OwnedFrame};
+pub use plugin_times::PluginTimes;
+
+use std::path::PathBuf;
+
+/// The plugin that every contender calls, built if it has to be.
+///
+/// # Errors
+/// It cannot be built.
+pub fn plugin() -> Result<PathBuf, BenchError> {
+    nylon_ring_artifacts::cargo_cdylib("nylon-ring-bench-plugin").map_err(|error| BenchError::Plugin(error.to_string()))
+}

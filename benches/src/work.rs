@@ -1,0 +1,154 @@
+//! What a measurement does: how many calls of which kind, on which runtime, against how many threads of the plugin.
+
+use tokio::runtime::{Builder, Runtime};
+
+/// The runtime that the host's callers run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// Everything on one thread.
+    CurrentThread,
+    /// So many worker threads.
+    Workers(usize),
+}
+
+impl Flavour {
+    /// A new runtime of this flavour.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn build(self) -> std::io::Result<Runtime> {
+        match self {
+            Self::CurrentThread => Builder::new_current_thread(),
+            Self::Workers(workers) => {
+                let mut builder = Builder::new_multi_thread();
+                builder.worker_threads(workers);
+                builder
+            }
+        }
+        .enable_all()
+        .build()
+    }
+}
+
+/// What each call asks for, and how it must be answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// One result.
+    Unary {
+        /// The path, as the plugin's table has it.
+        path: &'static str,
+        /// The payload's length.
+        len: usize,
+    },
+    /// Frames; each one counts as one result, the terminal one too.
+    Stream {
+        /// The path, as the plugin's table has it.
+        path: &'static str,
+        /// The number of frames, without the terminal one.
+        frames: u64,
+        /// The payload's length of each of them; the terminal one's is 0.
+        len: usize,
+    },
+}
+
+impl Work {
+    /// Answered inside `handle`: an empty result.
+    pub const SYNC_EMPTY: Self = Self::unary("/e", 0);
+    /// Answered inside `handle`: 1 KiB.
+    pub const SYNC_KIB: Self = Self::unary("/k", 1024);
+    /// Answered inside `handle`: 8 empty frames and the end.
+    pub const SYNC_STREAM: Self = Self::stream("/f/8", 8, 0);
+    /// Answered by a thread of the plugin: an empty result.
+    pub const BG_EMPTY: Self = Self::unary("/be", 0);
+    /// Answered by a thread of the plugin: 1 KiB.
+    pub const BG_KIB: Self = Self::unary("/bk", 1024);
+    /// Answered by a thread of the plugin: 32 frames of 64 B and the end.
+    pub const BG_STREAM: Self = Self::stream("/bf/32", 32, 64);
+    /// Answered by a thread of the plugin: 256 frames of 64 B and the end.
+    pub const BG_LONG_STREAM: Self = Self::stream("/bf/256", 256, 64);
+
+    const fn unary(path: &'static str, len: usize) -> Self {
+        Self::Unary { path, len }
+    }
+
+    const fn stream(path: &'static str, frames: u64, len: usize) -> Self {
+        Self::Stream { path, frames, len }
+    }
+}
+
+/// What a thread of the plugin does before it parks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// Looks for work, a pause instruction in between.
+    pub spins: u32,
+    /// Looks for work, a yield to the scheduler in between.
+    pub yields: u32,
+}
+
+impl Idle {
+    /// Parks at once: each call has to wake the thread.
+    pub const PARK: Self = Self { spins: 0, yields: 0 };
+    /// Bridges the gaps between bursts of calls without keeping anyone else from a core.
+    pub const BRIEF: Self = Self { spins: 100, yields: 8 };
+    /// Practically never parks.
+    pub const SPIN: Self = Self { spins: 1_000_000, yields: 0 };
+}
+
+/// One kind of measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Where the callers run.
+    pub runtime: Flavour,
+    /// So many tasks, each with one call at a time.
+    pub in_flight: usize,
+    /// What each call asks for.
+    pub work: Work,
+    /// Threads of the plugin that answer `/b…`.
+    pub threads: u32,
+    /// What they do without work.
+    pub idle: Idle,
+    /// Whether they time their calls of `send_result`; that makes everything else slower.
+    pub time_send: bool,
+    /// Whether the process's heap allocations are counted; that makes everything else slower.
+    pub count_allocations: bool,
+}
+
+impl Shape {
+    /// Calls of this kind, one in flight, on one worker, against one thread.
+    #[must_use]
+    pub const fn of(work: Work) -> Self {
+        Self {
+            runtime: Flavour::Workers(1),
+            in_flight: 1,
+            work,
+            threads: 1,
+            idle: Idle::BRIEF,
+            time_send: false,
+            count_allocations: false,
+        }
+    }
+
+    /// On this runtime, with so many in flight.
+    #[must_use]
+    pub const fn on(self, runtime: Flavour, in_flight: usize) -> Self {
+        Self { runtime, in_flight, ..self }
+    }
+
+    /// Against so many threads of the plugin, which do this without work.
+    #[must_use]
+    pub const fn against(self, threads: u32, idle: Idle) -> Self {
+        Self { threads, idle, ..self }
+    }
+
+    /// With the times of `send_result`.
+    #[must_use]
+    pub const fn timed(self) -> Self {
+        Self { time_send: true, ..self }
+    }
+
+    /// With the number of heap allocations.
+    #[must_use]
+    pub const fn counted(self) -> Self {
+        Self { count_allocations: true, ..self }
+    }
+}

@@ -1,0 +1,34 @@
+//! Builds and finds the shared objects of the example and test plugins, at run time.
+//!
+//! A test, an example or a benchmark needs a `.so` (`.dylib`, `.dll`) that cargo does not build for it. This crate builds
+//! it on first use, into the target directory and with the profile of the running executable:
+//!
+//! * [`cargo_cdylib`]: a `cdylib` package of this workspace, [`example_plugin`] for the one most people want;
+//! * [`c_plugin`]: one C file, compiled with the C header of `abi/include`, [`c_source`] for those in `examples/c`.
+//!
+//! Each is built at most once a process. Processes may build the same thing at the same time: cargo has its lock, and C
+//! plugins are written under a temporary name and renamed.
+//!
+//! An executable that runs without cargo uses the library that lies next to it, if there is one.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), nylon_ring_artifacts::ArtifactError> {
+//! let rust = nylon_ring_artifacts::example_plugin()?;
+//! let c = nylon_ring_artifacts::c_plugin(&nylon_ring_artifacts::c_source("minimal"), &[])?;
+//! # Ok(()) }
+//! ```
+//!
+//! | environment | |
+//! | --- | --- |
+//! | `NYLON_RING_ARTIFACT_ARGS` | more arguments for `cargo build`, separated by blanks (`-Zbuild-std`) |
+//! | `CC`, `CFLAGS` | as the `cc` crate reads them (`-fsanitize=thread`) |
+
+mod c;
+mod cdylib;
+mod error;
+mod layout;
+mod once;
+
+pub use c::{c_plugin, c_source};
+pub use cdylib::{cargo_cdylib, example_plugin};
+pub use error::ArtifactError;

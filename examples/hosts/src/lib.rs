@@ -1,0 +1,1 @@
+//! Example hosts: simple, streaming, state, and the demo.

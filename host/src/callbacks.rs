@@ -1,0 +1,77 @@
+//! The functions that plugins call: each validates, catches panics, and delegates.
+//!
+//! They may be called from any thread, at any time, with any values. A status is read as the `u32` that it is; a pointer is
+//! looked at only when its length allows; a null context is counted and ignored. Nothing here allocates or takes a lock, but
+//! for the copy of the payload.
+
+use std::{
+    ffi::{CStr, c_char, c_void},
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
+};
+
+use nylon_ring::{EXT_STATE, NrBytes, NrHostApi, NrHostVTable, NrStatus};
+
+use crate::{
+    context::{Context, NULL_CONTEXT},
+    state_extension,
+};
+
+/// Runs `f`; a panic, which would be a bug of ours, ends in `otherwise` and goes no further.
+#[inline]
+pub(crate) fn contain<R>(otherwise: R, f: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or(otherwise)
+}
+
+/// The table every plugin gets.
+pub(crate) fn vtable() -> NrHostVTable {
+    NrHostVTable::from_raw(send_result)
+}
+
+/// The door to the extensions.
+pub(crate) fn api(host_ctx: *mut c_void) -> NrHostApi {
+    NrHostApi { struct_size: size_of::<NrHostApi>() as u32, flags: 0, host_ctx, get_extension: Some(get_extension) }
+}
+
+/// `NrHostVTable::send_result`: pushes a result into the ring that its sid names.
+///
+/// # Safety
+///
+/// `host_ctx` is null or the one the plugin was given; `payload` is null, absurdly long, or readable.
+unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: u32, payload: NrBytes) {
+    contain((), || {
+        // SAFETY: the caller passes null or what it was given.
+        let Some(context) = (unsafe { Context::from_host_ctx(host_ctx) }) else { return NULL_CONTEXT.count() };
+        let status = NrStatus::from_raw(status).unwrap_or_else(|| {
+            context.unknown_status.count();
+            NrStatus::Err
+        });
+        if payload.len > context.runtime.buffer_limit() && payload.len <= isize::MAX as u64 && !payload.ptr.is_null() {
+            return context.runtime.send_overflow(sid);
+        }
+        // SAFETY: what `as_slice` cannot check, that a plausible pointer is readable, the caller vouches for.
+        match unsafe { payload.as_slice() } {
+            Ok(bytes) => context.runtime.send(sid, status, bytes),
+            Err(_) => {
+                context.invalid_payload.count();
+                context.runtime.send(sid, NrStatus::Invalid, &[]);
+            }
+        }
+    });
+}
+
+/// `NrHostApi::get_extension`.
+///
+/// # Safety
+///
+/// `id` is null or a NUL-terminated string.
+unsafe extern "C" fn get_extension(_host_ctx: *mut c_void, id: *const c_char) -> *const c_void {
+    contain(ptr::null(), || {
+        if id.is_null() {
+            return ptr::null();
+        }
+        // SAFETY: not null, and the caller vouches for the terminator.
+        let id = unsafe { CStr::from_ptr(id) };
+        if id == EXT_STATE { ptr::from_ref(&state_extension::TABLE).cast() } else { ptr::null() }
+    })
+}

@@ -1,0 +1,91 @@
+//! What a plugin's `host_ctx` points to.
+//!
+//! A context lives for ever. A plugin may call back at any time, from threads that nobody can stop, so nothing that such a
+//! thread can reach is ever freed: the context is leaked when the plugin is loaded and outlives its host. What a dropped
+//! host leaves behind is one context, and the rings and slabs of the shards that were used.
+//!
+//! | field | written | read |
+//! | --- | --- | --- |
+//! | `runtime` | callers, plugin threads, reactors | the same; it synchronises itself |
+//! | `seats` | callers, when they first park | callers, reactors |
+//! | counters | whoever sees something go wrong | `metrics` |
+//! | `vtable`, `api` | once, when the context is made | the plugin |
+
+use std::ffi::c_void;
+
+use nylon_ring::{NrHostApi, NrHostVTable};
+use nylon_ring_runtime::{Counter, Runtime};
+
+use crate::{callbacks, seats::Seats};
+
+/// Results that came with a null `host_ctx`, in this process: there is no host to count them for.
+pub(crate) static NULL_CONTEXT: Counter = Counter::new();
+
+/// The host as its plugin sees it.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) runtime: Runtime,
+    pub(crate) seats: Seats,
+    /// Results whose status the ABI does not name.
+    pub(crate) unknown_status: Counter,
+    /// Results whose payload could not be read.
+    pub(crate) invalid_payload: Counter,
+    /// Calls that `handle` refused.
+    pub(crate) refused: Counter,
+    /// Calls of the state extension that were turned down.
+    pub(crate) state_errors: Counter,
+    vtable: NrHostVTable,
+    api: Api,
+}
+
+#[derive(Debug)]
+struct Api(NrHostApi);
+
+// SAFETY: the pointer in it leads to the context itself, which is `Sync`; the struct is never written again.
+unsafe impl Sync for Api {}
+// SAFETY: as above.
+unsafe impl Send for Api {}
+
+impl Context {
+    /// Makes a context that lives for ever.
+    pub(crate) fn leak(runtime: Runtime) -> &'static Self {
+        let seats = Seats::new(runtime.shards());
+        let context = Box::leak(Box::new(Self {
+            runtime,
+            seats,
+            unknown_status: Counter::new(),
+            invalid_payload: Counter::new(),
+            refused: Counter::new(),
+            state_errors: Counter::new(),
+            vtable: callbacks::vtable(),
+            api: Api(callbacks::api(std::ptr::null_mut())),
+        }));
+        context.api.0 = callbacks::api(std::ptr::from_ref(context).cast_mut().cast());
+        context
+    }
+
+    /// The context that a plugin handed back, or `None` for a null one.
+    ///
+    /// # Safety
+    ///
+    /// `host_ctx` is null or was made by [`host_ctx`](Self::host_ctx).
+    pub(crate) unsafe fn from_host_ctx(host_ctx: *mut c_void) -> Option<&'static Self> {
+        // SAFETY: by the contract it is null, or points to a context, and contexts live for ever.
+        unsafe { host_ctx.cast::<Self>().cast_const().as_ref() }
+    }
+
+    /// What the plugin gets as its `host_ctx`.
+    pub(crate) fn host_ctx(&'static self) -> *mut c_void {
+        self.api.0.host_ctx
+    }
+
+    /// The table for `init`.
+    pub(crate) fn vtable(&'static self) -> &'static NrHostVTable {
+        &self.vtable
+    }
+
+    /// The table for `nylon_ring_attach_host_v1`.
+    pub(crate) fn api(&'static self) -> &'static NrHostApi {
+        &self.api.0
+    }
+}

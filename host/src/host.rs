@@ -1,0 +1,229 @@
+//! A loaded plugin and the rings that its answers come through.
+
+use std::{
+    ffi::{CStr, c_void},
+    path::Path,
+    ptr::NonNull,
+    sync::Arc,
+    time::Duration,
+};
+
+use nylon_ring::NrStatus;
+use nylon_ring_runtime::{InlineScope, Pending, Receiver};
+
+use crate::{
+    builder::HostBuilder,
+    call::Answer,
+    context::Context,
+    dispatch::{Plugin, Refusal},
+    error::NylonRingHostError,
+    loader::LoadedPlugin,
+    metrics::{self, Metrics},
+    payload::Payload,
+    request::{AbiRequest, HighLevelRequest, RequestView},
+    shutdown,
+    stream::StreamReceiver,
+};
+
+/// A host: one plugin, loaded and started, ready to be called from any thread and any executor.
+///
+/// Clones share the plugin. When the last one is dropped, and with it the last [`StreamReceiver`], the plugin's `shutdown`
+/// runs on that thread; to choose when, and not to block, call [`shutdown`](Self::shutdown) before. The library stays mapped,
+/// because threads of the plugin may still be running its code.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), nylon_ring_host::NylonRingHostError> {
+/// use nylon_ring_host::{HighLevelRequest, NylonRingHost};
+///
+/// let host = NylonRingHost::load("path/to/plugin.so")?;
+/// let request = HighLevelRequest { method: "GET".into(), path: "/hello".into(), ..Default::default() };
+/// let (status, payload) = host.call(request).await?;
+/// println!("{status:?}: {}", String::from_utf8_lossy(&payload));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct NylonRingHost {
+    inner: Arc<Inner>,
+}
+
+/// What clones share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) context: &'static Context,
+    pub(crate) plugin: Plugin,
+    name: String,
+    version: String,
+}
+
+impl NylonRingHost {
+    pub(crate) fn new(context: &'static Context, loaded: LoadedPlugin) -> Self {
+        let LoadedPlugin { name, version, plugin } = loaded;
+        Self { inner: Arc::new(Inner { context, plugin, name, version }) }
+    }
+
+    /// Loads and starts the plugin at `path`, with default settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostBuilder::load`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, NylonRingHostError> {
+        Self::builder().load(path)
+    }
+
+    /// Settings to start from.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// The plugin's name for itself.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// The plugin's version of itself.
+    pub fn version(&self) -> &str {
+        &self.inner.version
+    }
+
+    /// The table of an extension that the plugin offers, by its id, or `None`. What it points to is the plugin's, and stays
+    /// valid for ever, because the library is never unmapped.
+    pub fn plugin_extension(&self, id: &CStr) -> Option<NonNull<c_void>> {
+        self.inner.plugin.extension(id)
+    }
+
+    /// A snapshot of all counters.
+    pub fn metrics(&self) -> Metrics {
+        metrics::snapshot(self.inner.context)
+    }
+
+    /// Calls the plugin and waits for its one result, without blocking the thread. Dropping the future gives the call up.
+    ///
+    /// # Errors
+    ///
+    /// [`TooManyInFlight`](NylonRingHostError::TooManyInFlight), [`Refused`](NylonRingHostError::Refused) when `handle` does
+    /// not take the request, [`Overflow`](NylonRingHostError::Overflow) when the result does not fit the buffer limit,
+    /// [`ShuttingDown`](NylonRingHostError::ShuttingDown) and [`Closed`](NylonRingHostError::Closed) before and after
+    /// `handle` when the host is shut down, [`TooLarge`](NylonRingHostError::TooLarge) for text of 4 GiB or more.
+    pub async fn call(&self, request: HighLevelRequest) -> Result<(NrStatus, Vec<u8>), NylonRingHostError> {
+        let pending = self.inner.open()?;
+        let handled = request.with_abi(|abi| self.inner.handle(&pending.inline_scope(), pending.sid(), abi));
+        let pending = self.inner.accepted(pending, handled, Pending::refuse)?;
+        // The request is not needed any more: `handle` copied what it wants.
+        drop(request);
+        let reply = Answer::new(self.inner.context, pending).await?;
+        Ok((reply.status(), reply.into_vec()))
+    }
+
+    /// As [`call`](Self::call), on a request that is borrowed: nothing is allocated on its way, and nothing at all for a
+    /// result of up to 40 bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    #[inline]
+    pub async fn call_view(&self, request: RequestView<'_>) -> Result<(NrStatus, Payload), NylonRingHostError> {
+        let pending = self.inner.open()?;
+        let handled = request.with_abi(|abi| self.inner.handle(&pending.inline_scope(), pending.sid(), abi));
+        let pending = self.inner.accepted(pending, handled, Pending::refuse)?;
+        let reply = Answer::new(self.inner.context, pending).await?;
+        Ok((reply.status(), Payload::from(reply)))
+    }
+
+    /// Calls the plugin and returns a receiver for its frames. Dropping the receiver gives the stream up.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), without those that come with results: a stream delivers them as its last frame.
+    pub async fn call_stream(&self, request: HighLevelRequest) -> Result<StreamReceiver, NylonRingHostError> {
+        self.inner.start_stream(|receiver| {
+            request.with_abi(|abi| self.inner.handle(&receiver.inline_scope(), receiver.sid(), abi))
+        })
+    }
+
+    /// As [`call_stream`](Self::call_stream), on a request that is borrowed.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_stream`](Self::call_stream).
+    pub async fn call_stream_view(&self, request: RequestView<'_>) -> Result<StreamReceiver, NylonRingHostError> {
+        self.inner.start_stream(|receiver| {
+            request.with_abi(|abi| self.inner.handle(&receiver.inline_scope(), receiver.sid(), abi))
+        })
+    }
+
+    /// Shuts the host down: no new calls; those in flight may finish within `grace`; the rest fail with
+    /// [`Closed`](NylonRingHostError::Closed); then the plugin's `shutdown` runs, on a thread of its own, and is waited for.
+    ///
+    /// Any executor may poll it. Shutting down a second time waits for nothing and returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownTimedOut`](NylonRingHostError::ShutdownTimedOut) when calls had to be failed (the plugin was shut down all
+    /// the same), [`ReactorThread`](NylonRingHostError::ReactorThread) when there is no thread to do it on.
+    pub async fn shutdown(&self, grace: Duration) -> Result<(), NylonRingHostError> {
+        shutdown::shut_down(self.inner.clone(), grace).await
+    }
+}
+
+type Handled = Result<Result<(), Refusal>, NylonRingHostError>;
+
+impl Inner {
+    #[inline]
+    fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
+        let context = self.context;
+        context.runtime.open(context.seats.shard()).map_err(NylonRingHostError::opening)
+    }
+
+    /// Hands a request to the plugin. The scope is the proof that answers given meanwhile need no doorbell.
+    #[inline]
+    fn handle(&self, _scope: &InlineScope<'_>, sid: u64, request: AbiRequest<'_>) -> Result<(), Refusal> {
+        self.plugin.handle(sid, request)
+    }
+
+    /// Goes on with a call that the plugin took, or closes it.
+    #[inline]
+    fn accepted<T>(&self, open: T, handled: Handled, refuse: fn(T)) -> Result<T, NylonRingHostError> {
+        match handled {
+            Ok(Ok(())) => Ok(open),
+            Ok(Err(refusal)) => {
+                refuse(open);
+                Err(self.refused(refusal))
+            }
+            Err(error) => {
+                refuse(open);
+                Err(error)
+            }
+        }
+    }
+
+    #[cold]
+    fn refused(&self, refusal: Refusal) -> NylonRingHostError {
+        self.context.refused.count();
+        if refusal.is_unknown() {
+            self.context.unknown_status.count();
+        }
+        refusal.into()
+    }
+
+    fn start_stream(
+        self: &Arc<Self>,
+        hand_over: impl FnOnce(&Receiver<'static>) -> Handled,
+    ) -> Result<StreamReceiver, NylonRingHostError> {
+        let context = self.context;
+        let receiver = context.runtime.open_stream(context.seats.shard()).map_err(NylonRingHostError::opening)?;
+        let handled = hand_over(&receiver);
+        let receiver = self.accepted(receiver, handled, Receiver::refuse)?;
+        Ok(StreamReceiver::new(self.clone(), receiver))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // No call is in flight: their futures borrow the host, and receivers share it.
+        self.context.runtime.stop_opening();
+        self.plugin.shutdown();
+        self.context.seats.vacate();
+        self.context.runtime.close();
+    }
+}

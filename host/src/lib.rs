@@ -1,0 +1,46 @@
+//! Loads nylon-ring plugins and calls them without ever blocking.
+//!
+//! [`NylonRingHost::load`] loads a plugin: a shared library that speaks the `nylon-ring` ABI. [`NylonRingHost::call`] hands
+//! it a request and awaits its one result, [`NylonRingHost::call_stream`] its frames. The plugin answers from any of its
+//! threads; its answer goes through a lock-free ring of `nylon-ring-runtime` to a reactor task, which wakes the caller. No
+//! mutex lies on that way.
+//!
+//! | to | see |
+//! | --- | --- |
+//! | call without allocating | [`NylonRingHost::call_view`] |
+//! | choose sizes and limits | [`NylonRingHost::builder`] |
+//! | see what happens | [`NylonRingHost::metrics`] |
+//! | stop | [`NylonRingHost::shutdown`] |
+//!
+//! Any executor will do: on tokio the reactor runs as a task of the runtime that calls, elsewhere on a thread of its own.
+
+mod builder;
+mod call;
+mod callbacks;
+mod context;
+mod dispatch;
+mod error;
+mod host;
+mod library_copy;
+mod loader;
+mod metrics;
+mod payload;
+mod reactor;
+mod request;
+mod seats;
+mod shutdown;
+mod spare;
+mod state_extension;
+mod stream;
+
+pub use nylon_ring::NrStatus;
+
+pub use crate::{
+    builder::HostBuilder,
+    error::NylonRingHostError,
+    host::NylonRingHost,
+    metrics::Metrics,
+    payload::Payload,
+    request::{HighLevelRequest, RequestView},
+    stream::{StreamFrame, StreamReceiver},
+};

@@ -1,0 +1,59 @@
+//! The bytes of a result.
+
+use std::{fmt, ops::Deref};
+
+use nylon_ring_runtime::Reply;
+
+/// The bytes of a result or frame. Dereferences to `[u8]`.
+///
+/// Up to 40 bytes lie inside; more are one allocation, which [`into_vec`](Self::into_vec) hands on without a copy.
+pub struct Payload(Reply);
+
+impl Payload {
+    /// The bytes as a vector: no copy of more than 40 bytes, no allocation for none.
+    #[inline]
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0.into_vec()
+    }
+}
+
+impl From<Reply> for Payload {
+    #[inline]
+    fn from(reply: Reply) -> Self {
+        Self(reply)
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Payload {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Payload> for Vec<u8> {
+    #[inline]
+    fn from(payload: Payload) -> Self {
+        payload.into_vec()
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.escape_ascii())
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Payload {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}

@@ -1,0 +1,285 @@
+//! Which shard a thread calls on, and who drains it: placement.
+//!
+//! Each thread that calls has a *seat*: a shard of its own as long as there are enough. Each shard has a *home*, where its
+//! reactor runs. A reactor must run where it is driven whenever a caller waits, and is best run by the runtime of the callers:
+//! then waking them stays local.
+//!
+//! | home | the reactor | changes to |
+//! | --- | --- | --- |
+//! | none | does not run | the tokio runtime of the first caller that parks, or the spare runtime |
+//! | a tokio runtime | is a task there | none, when that runtime is dropped; the spare runtime, when somebody parks elsewhere |
+//! | the spare runtime | is a task on a thread of ours | nothing else: that one is always driven |
+//!
+//! 1. A caller looks at its shard's home *each time it parks* ([`Seats::ensure_served`]), so no future is left to a reactor
+//!    that nobody drives: not when it moves to another runtime, and not when a thread goes from one runtime to the next.
+//! 2. A multi-thread runtime drives itself. So a thread that was seen in one may remember that, and need not ask again.
+//! 3. Any number of reactors may run on one shard: only one holds its token. One that has been replaced (its epoch is over)
+//!    notices at its next turn, and leaves.
+//!
+//! Only the first call and the first parking of a thread come through the mutex; results never do.
+
+use std::{
+    cell::Cell,
+    hash::{Hash, Hasher},
+    ptr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::{context::Context, error::NylonRingHostError, reactor, spare};
+
+/// No reactor runs.
+const NONE: u64 = 0;
+/// The reactor runs on the spare runtime.
+const SPARE: u64 = u64::MAX;
+
+/// Where the threads of one host sit.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    homes: Box<[Home]>,
+    /// The threads that own a shard, one a shard; gone when the thread is.
+    owners: Mutex<Box<[Weak<()>]>>,
+    /// Set when the host is dropped: reactors leave.
+    vacated: AtomicBool,
+}
+
+/// Where a shard's reactor runs.
+#[derive(Debug)]
+struct Home {
+    /// `NONE`, `SPARE`, or the id of a tokio runtime. Written under the mutex of `owners`; a stale value is corrected there.
+    runtime: AtomicU64,
+    /// Counts the reactors that were started; the latest is the one that stays. Written under the mutex of `owners`.
+    epoch: AtomicU64,
+}
+
+/// A thread's place at one host.
+#[derive(Debug, Clone, Copy)]
+struct Seat {
+    /// The address of the host's `Seats`, which is never reused.
+    host: *const Seats,
+    shard: usize,
+    /// The multi-thread runtime that the thread was seen in, or `NONE`: ask again.
+    runtime: u64,
+}
+
+const NO_SEAT: Seat = Seat { host: ptr::null(), shard: 0, runtime: NONE };
+
+/// Hosts whose seats a thread remembers; a thread that calls more hosts in turn looks its seat up more often.
+const REMEMBERED: usize = 16;
+
+thread_local! {
+    static SEATS: [Cell<Seat>; REMEMBERED] = const { [const { Cell::new(NO_SEAT) }; REMEMBERED] };
+    /// Lives as long as the thread.
+    static THREAD: Arc<()> = Arc::new(());
+}
+
+/// Where the current thread remembers its seat at `host`.
+#[inline]
+fn with_seat<R>(host: *const Seats, f: impl FnOnce(&Cell<Seat>) -> R) -> R {
+    // A context is larger than 4 KiB never, and aligned to a cache line: the bits above tell hosts apart well enough.
+    SEATS.with(|seats| f(&seats[(host.addr() >> 7) % REMEMBERED]))
+}
+
+/// The runtime that drives the current thread, if any, and its id.
+fn current_runtime() -> Option<(u64, Handle)> {
+    let handle = Handle::try_current().ok()?;
+    let mut id = IdHasher(NONE);
+    handle.id().hash(&mut id);
+    Some((id.0, handle))
+}
+
+/// Reads the number out of a tokio runtime's id, which has no other door to it.
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = id;
+    }
+}
+
+impl Seats {
+    pub(crate) fn new(shards: usize) -> Self {
+        let home = || Home { runtime: AtomicU64::new(NONE), epoch: AtomicU64::new(0) };
+        Self {
+            homes: (0..shards).map(|_| home()).collect(),
+            owners: Mutex::new((0..shards).map(|_| Weak::new()).collect()),
+            vacated: AtomicBool::new(false),
+        }
+    }
+
+    fn owners(&self) -> MutexGuard<'_, Box<[Weak<()>]>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shard that the current thread calls on.
+    #[inline]
+    pub(crate) fn shard(&self) -> usize {
+        with_seat(self, |cell| {
+            let seat = cell.get();
+            if ptr::eq(seat.host, self) { seat.shard } else { self.sit_down(cell) }
+        })
+    }
+
+    /// Finds a seat: the one the thread had, a free one, or one to share.
+    #[cold]
+    fn sit_down(&self, cell: &Cell<Seat>) -> usize {
+        let mut owners = self.owners();
+        let shard = THREAD.with(|thread| {
+            let mine = Arc::downgrade(thread);
+            let own = owners.iter().position(|owner| owner.ptr_eq(&mine));
+            let free = || owners.iter().position(|owner| owner.strong_count() == 0);
+            match own.or_else(free) {
+                Some(shard) => {
+                    owners[shard] = mine;
+                    shard
+                }
+                // Spread those that find no free shard by the address of their token.
+                None => (Arc::as_ptr(thread).addr() >> 4) % owners.len(),
+            }
+        });
+        cell.set(Seat { host: self, shard, runtime: NONE });
+        shard
+    }
+
+    /// Sees to it that the reactor of `shard` is driven as long as the current thread's runtime is. Called by each caller
+    /// that parks, on every thread it parks on.
+    ///
+    /// # Errors
+    ///
+    /// [`NylonRingHostError::ReactorThread`] when it takes the spare runtime, and its thread cannot be started.
+    #[inline]
+    pub(crate) fn ensure_served(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
+        // Ordering: Acquire; a home that is seen was set after its reactor had been spawned.
+        let home = self.homes[shard].runtime.load(Ordering::Acquire);
+        if home == SPARE {
+            return Ok(());
+        }
+        let remembered = with_seat(self, |cell| if ptr::eq(cell.get().host, self) { cell.get().runtime } else { NONE });
+        if remembered == home && home != NONE {
+            return Ok(());
+        }
+        self.ensure_served_here(context, shard)
+    }
+
+    /// As above, after asking which runtime the thread is in.
+    fn ensure_served_here(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
+        let here = current_runtime();
+        let id = here.as_ref().map_or(NONE, |(id, _)| *id);
+        if let Some((id, handle)) = &here
+            && handle.runtime_flavor() == RuntimeFlavor::MultiThread
+        {
+            with_seat(self, |cell| {
+                let seat = cell.get();
+                if ptr::eq(seat.host, self) {
+                    cell.set(Seat { runtime: *id, ..seat });
+                }
+            });
+        }
+        // Ordering: Acquire; as in `ensure_served`.
+        if id != NONE && self.homes[shard].runtime.load(Ordering::Acquire) == id {
+            return Ok(());
+        }
+        self.move_in(context, shard, here)
+    }
+
+    /// Starts a reactor for `shard`: in the current runtime if the shard has none, otherwise in the spare one.
+    #[cold]
+    fn move_in(
+        &self,
+        context: &'static Context,
+        shard: usize,
+        here: Option<(u64, Handle)>,
+    ) -> Result<(), NylonRingHostError> {
+        let _owners = self.owners();
+        let home = &self.homes[shard];
+        // Ordering: Relaxed; the mutex orders those who write it.
+        let now = home.runtime.load(Ordering::Relaxed);
+        let (id, handle) = match here {
+            _ if now == SPARE => return Ok(()),
+            Some((id, _)) if now == id => return Ok(()),
+            Some(here) if now == NONE => here,
+            _ => (SPARE, spare::handle().map_err(NylonRingHostError::ReactorThread)?),
+        };
+        self.start(context, shard, id, &handle);
+        Ok(())
+    }
+
+    /// Spawns a reactor and makes it the one that stays. The mutex is held.
+    fn start(&self, context: &'static Context, shard: usize, id: u64, handle: &Handle) {
+        let home = &self.homes[shard];
+        // Ordering: Relaxed; the mutex orders those who write it, and a reactor that reads an old one takes one more turn.
+        let epoch = home.epoch.fetch_add(1, Ordering::Relaxed) + 1;
+        // A reactor that is dropped before its first poll, because its runtime is going down, moves out all the same.
+        handle.spawn(reactor::run(context, Tenancy { context, shard, epoch }));
+        // Ordering: Release; pairs with the Acquire in `ensure_served`.
+        home.runtime.store(id, Ordering::Release);
+    }
+
+    /// Whether the reactor of this epoch is still the one that stays.
+    pub(crate) fn stays(&self, shard: usize, epoch: u64) -> bool {
+        // Ordering: Relaxed, both; whoever ends a tenancy rings the doorbell afterwards.
+        !self.vacated.load(Ordering::Relaxed) && self.homes[shard].epoch.load(Ordering::Relaxed) == epoch
+    }
+
+    /// Moves a reactor that cannot run where it is to the spare runtime.
+    pub(crate) fn evict(&self, context: &'static Context, shard: usize, epoch: u64) {
+        let _owners = self.owners();
+        if self.stays(shard, epoch)
+            && let Ok(handle) = spare::handle()
+        {
+            self.start(context, shard, SPARE, &handle);
+        }
+    }
+
+    /// Makes all reactors leave. For a host that is dropped.
+    pub(crate) fn vacate(&self) {
+        // Ordering: Relaxed; the doorbells that are rung afterwards carry it.
+        self.vacated.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A reactor's right to serve a shard. Dropping it, as a runtime that goes down does with its tasks, leaves the shard
+/// without a home, unless another reactor has taken over.
+#[derive(Debug)]
+pub(crate) struct Tenancy {
+    context: &'static Context,
+    pub(crate) shard: usize,
+    pub(crate) epoch: u64,
+}
+
+impl Tenancy {
+    /// Whether to go on.
+    pub(crate) fn stays(&self) -> bool {
+        self.context.seats.stays(self.shard, self.epoch)
+    }
+
+    /// Gives the shard to the spare runtime.
+    pub(crate) fn evict(&self) {
+        self.context.seats.evict(self.context, self.shard, self.epoch);
+    }
+}
+
+impl Drop for Tenancy {
+    fn drop(&mut self) {
+        let seats = &self.context.seats;
+        let _owners = seats.owners();
+        if seats.stays(self.shard, self.epoch) {
+            // Ordering: Release; as in `start`.
+            seats.homes[self.shard].runtime.store(NONE, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Receiving the frames of a streaming call.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+};
+
+use futures_core::Stream;
+use nylon_ring::NrStatus;
+use nylon_ring_runtime::{Receiver, Reply};
+
+use crate::{error::NylonRingHostError, host::Inner, payload::Payload};
+
+/// One frame of a stream.
+#[derive(Debug)]
+pub struct StreamFrame {
+    /// `Ok` for a frame with more to come, anything else for the last one.
+    pub status: NrStatus,
+    /// The frame's bytes.
+    pub data: Payload,
+}
+
+/// The frames of one stream, in the order sent; the terminal frame is the last one. Also a [`futures_core::Stream`].
+///
+/// A stream that the host had to end (its frames passed the buffer limit, or the host was shut down) yields a terminal frame
+/// of status `Err` with a text, and [`error`](Self::error) says why. Dropping the receiver gives the stream up.
+pub struct StreamReceiver {
+    // Declared before `host`: the receiver must be gone when the host goes.
+    frames: Receiver<'static>,
+    host: Arc<Inner>,
+    error: Option<NylonRingHostError>,
+}
+
+impl StreamReceiver {
+    pub(crate) fn new(host: Arc<Inner>, frames: Receiver<'static>) -> Self {
+        Self { frames, host, error: None }
+    }
+
+    /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
+    pub async fn recv(&mut self) -> Option<StreamFrame> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Polls for the next frame.
+    pub fn poll_recv(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
+        let error = match self.frames.poll_next(cx) {
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(Some(Ok(reply))) if reply.is_overflow() => {
+                NylonRingHostError::Overflow { limit: self.host.context.runtime.buffer_limit() }
+            }
+            Poll::Ready(Some(Ok(reply))) => {
+                return Poll::Ready(Some(StreamFrame { status: reply.status(), data: reply.into() }));
+            }
+            Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
+            Poll::Pending => match self.host.context.seats.ensure_served(self.host.context, self.frames.shard()) {
+                Ok(()) => return Poll::Pending,
+                Err(error) => {
+                    self.frames.cancel();
+                    error
+                }
+            },
+        };
+        Poll::Ready(self.fail(error))
+    }
+
+    /// Why the host ended the stream, if it did.
+    pub fn error(&self) -> Option<&NylonRingHostError> {
+        self.error.as_ref()
+    }
+
+    /// The terminal frame of a stream that the host ended.
+    #[cold]
+    fn fail(&mut self, error: NylonRingHostError) -> Option<StreamFrame> {
+        let reply = Reply::copy(NrStatus::Err, error.to_string().as_bytes());
+        self.error = Some(error);
+        reply.map(|reply| StreamFrame { status: reply.status(), data: reply.into() })
+    }
+}
+
+impl Stream for StreamReceiver {
+    type Item = StreamFrame;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
+        self.get_mut().poll_recv(cx)
+    }
+}
+
+impl fmt::Debug for StreamReceiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReceiver")
+            .field("frames", &self.frames)
+            .field("error", &self.error)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,17 @@
+//! The models. Each says which outcomes are legal; the modules are named after the source files whose proofs they check.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+#[cfg(nylon_loom)]
+mod ring;
+
+#[cfg(nylon_loom)]
+#[global_allocator]
+static BLOCKS: nylon_ring_loom_tests::CountBlocks = nylon_ring_loom_tests::CountBlocks;
+
+#[cfg(not(nylon_loom))]
+#[test]
+#[ignore = "no model was run: they need RUSTFLAGS=\"--cfg nylon_loom\""]
+fn models_need_the_cfg_nylon_loom() {
+    panic!("no model was run: they need RUSTFLAGS=\"--cfg nylon_loom\"");
+}

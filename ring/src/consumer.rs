@@ -1,0 +1,360 @@
+//! The consumer of a shard: moves records from ring and overflow queue to slots.
+//!
+//! A [`Held`] is the proof that its holder has the token. It drains in batches of at most [`BATCH`] records, so that the
+//! wakers of one batch fit on the stack. They are woken *after* the token is let go: a waker runs foreign code, which may
+//! call back into this very shard.
+
+use std::{
+    collections::HashMap,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Waker,
+};
+
+use arrayvec::ArrayVec;
+
+use crate::{
+    reply::Record,
+    ring::Armed,
+    shard::Shard,
+    slot::{Delivery, Kind},
+    state,
+    sync::Ordering,
+    token::LetGo,
+};
+
+/// The most records that are consumed under one hold of the token.
+pub(crate) const BATCH: usize = 64;
+
+/// The most batches that a caller consumes on the way to its own result; the reactor does the rest.
+const HELP: usize = 16;
+
+/// What only the holder of the token touches.
+#[derive(Debug, Default)]
+pub(crate) struct Consumer {
+    /// The position of the next record in the ring.
+    position: u64,
+    /// A record from the overflow queue that has to wait until the ring is consumed up to the position beside it.
+    stash: Option<(Record, u64)>,
+    /// State of calls that were given up while their plugin held pointers into it, by sid; freed by the plugin's
+    /// terminal result.
+    orphans: HashMap<u64, (Kind, state::Taken)>,
+    /// The position last released.
+    released: u64,
+}
+
+/// Work that callers and plugins leave to the consumer.
+#[derive(Debug)]
+pub(crate) enum Chore {
+    /// Put the state of a given-up call aside, and free its slot.
+    Orphan { slot: usize, sid: u64 },
+    /// Free entries that a plugin thread was reading.
+    FreeEntries { slot: usize, taken: state::Taken },
+}
+
+/// Wakers of one batch, woken in the order of their results when this is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Wakers(ArrayVec<Waker, BATCH>);
+
+impl Wakers {
+    #[inline]
+    fn push(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            // Every record adds at most one waker, so there is room; were there none, waking early is always legal.
+            if let Err(full) = self.0.try_push(waker) {
+                wake(full.element());
+            }
+        }
+    }
+}
+
+impl Drop for Wakers {
+    #[inline]
+    fn drop(&mut self) {
+        mem::take(&mut self.0).into_iter().for_each(wake);
+    }
+}
+
+/// Wakes. A waker is foreign code: if it panics, the others must be woken all the same, and so must those of later batches.
+#[inline]
+pub(crate) fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
+/// The consumer token, held.
+#[derive(Debug)]
+#[must_use = "dropping it lets the token go"]
+pub(crate) struct Held<'a> {
+    shard: &'a Shard,
+}
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.shard.token.let_go() == LetGo::Wanted {
+            self.shard.doorbell.ring();
+        }
+    }
+}
+
+/// What a batch does at its end, still holding the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Nothing.
+    LetGo,
+    /// If nothing is left, arm the ring for the reactor.
+    Arm,
+}
+
+/// How a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a reactor may sleep only if it is armed"]
+pub(crate) enum Batch {
+    /// There is more, or may be.
+    More,
+    /// Nothing is left, or nothing that can be consumed yet.
+    Empty,
+    /// As `Empty`, and the publisher of the next record will ring.
+    EmptyAndArmed,
+}
+
+impl Shard {
+    /// Consumes one batch, if the token is free.
+    #[inline]
+    pub(crate) fn try_batch(&self, then: Then) -> Option<Batch> {
+        self.token.try_take().then(|| Held { shard: self }.batch(then))
+    }
+
+    /// Consumes one batch, or sees to it that whoever consumes now rings afterwards.
+    pub(crate) fn batch_or_want(&self, then: Then) -> Option<Batch> {
+        self.token.take_or_want().then(|| Held { shard: self }.batch(then))
+    }
+
+    /// Lets a caller consume before it parks, if there seems to be anything.
+    #[inline]
+    pub(crate) fn help(&self) {
+        // Ordering: Relaxed; a hint, like `looks_ready`.
+        if !self.ring.looks_ready() && self.spilled.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        for _ in 0..HELP {
+            if self.try_batch(Then::LetGo) != Some(Batch::More) {
+                return;
+            }
+        }
+    }
+
+    /// Pays an inline scope's debt: drains and arms on behalf of the reactor, or rings.
+    pub(crate) fn settle(&self) {
+        for _ in 0..HELP {
+            match self.try_batch(Then::Arm) {
+                Some(Batch::More) => {}
+                Some(Batch::EmptyAndArmed) => return,
+                Some(Batch::Empty) | None => break,
+            }
+        }
+        self.doorbell.ring();
+    }
+}
+
+impl Held<'_> {
+    /// Consumes up to [`BATCH`] records, lets the token go, and wakes.
+    fn batch(self, then: Then) -> Batch {
+        let mut wakers = Wakers::default();
+        let outcome = self.consume(then, &mut wakers);
+        drop(self);
+        drop(wakers);
+        outcome
+    }
+
+    fn consume(&self, then: Then, wakers: &mut Wakers) -> Batch {
+        self.shard.consumer.with_mut(|consumer| {
+            // SAFETY: `self` proves that this thread holds the token, and the reference ends with this closure.
+            let consumer = unsafe { &mut *consumer };
+            let mut drain = Drain { shard: self.shard, consumer, wakers, stream: None, released: 0, count: 0 };
+            drain.run(then)
+        })
+    }
+}
+
+/// One batch on its way.
+struct Drain<'a> {
+    shard: &'a Shard,
+    consumer: &'a mut Consumer,
+    wakers: &'a mut Wakers,
+    /// The slot of the stream whose frames were queued last, and whose receiver is not told yet.
+    stream: Option<usize>,
+    /// Bytes that left ring and overflow queue.
+    released: u64,
+    count: usize,
+}
+
+impl Drain<'_> {
+    fn run(&mut self, then: Then) -> Batch {
+        self.chores();
+        self.ring(u64::MAX);
+        // Ordering: Relaxed; a record that is missed here is followed by a ring of the doorbell (overflow, 3).
+        if self.consumer.stash.is_some() || self.shard.spilled.load(Ordering::Relaxed) != 0 {
+            self.overflow();
+        }
+        self.flush_stream();
+        if self.consumer.released != self.consumer.position {
+            self.consumer.released = self.consumer.position;
+            // SAFETY: a `Drain` exists only under the token, and every record before the position was taken.
+            unsafe { self.shard.ring.release(self.consumer.position) };
+        }
+        if self.released != 0 {
+            self.shard.ledger.release(self.shard.index, self.released);
+        }
+        self.shard.counters.batches.add(1);
+        self.shard.counters.drained.add(self.count as u64);
+        if self.count >= BATCH {
+            return Batch::More;
+        }
+        if then == Then::LetGo {
+            return Batch::Empty;
+        }
+        // SAFETY: as above; the position is that of the next record.
+        match unsafe { self.shard.ring.arm(self.consumer.position) } {
+            Armed::Asleep => Batch::EmptyAndArmed,
+            Armed::Ready => Batch::More,
+        }
+    }
+
+    /// Consumes from the ring, up to position `end` and the size of a batch.
+    #[inline]
+    fn ring(&mut self, end: u64) {
+        while self.count < BATCH && self.consumer.position < end {
+            // SAFETY: as in `run`; the position advances by one with every record taken.
+            let Some(record) = (unsafe { self.shard.ring.take(self.consumer.position) }) else { return };
+            self.consumer.position += 1;
+            self.released += record.ring_cost();
+            self.deliver(record);
+        }
+    }
+
+    /// Consumes from the overflow queue what may be delivered now.
+    #[cold]
+    fn overflow(&mut self) {
+        while self.count < BATCH {
+            if self.consumer.stash.is_none() {
+                let Some(record) = self.shard.overflow.pop() else { return };
+                // Whatever this record's producer put into the ring before lies before the tail as it is now.
+                self.consumer.stash = Some((record, self.shard.ring.tail()));
+            }
+            let Some((_, behind)) = self.consumer.stash else { return };
+            self.ring(behind);
+            if self.consumer.position < behind || self.count >= BATCH {
+                return;
+            }
+            if let Some((record, _)) = self.consumer.stash.take() {
+                self.released += record.spill_cost();
+                self.deliver(record);
+                // Ordering: Relaxed; a producer that reads this and goes back to the ring publishes after it, and whoever
+                // takes that record does so under the token, after this delivery.
+                self.shard.spilled.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[inline]
+    fn deliver(&mut self, record: Record) {
+        self.count += 1;
+        let (shard, counters) = (self.shard, &self.shard.counters);
+        let index = shard.layout.slot(record.sid);
+        let Some(slot) = shard.slab.slots().get(index) else {
+            counters.unknown.add(1);
+            return;
+        };
+        let admit = |record: &Record| {
+            let cost = record.frame_cost();
+            if !record.reply.status().is_terminal() {
+                return shard.ledger.try_charge(shard.index, cost);
+            }
+            shard.ledger.charge(shard.index, cost);
+            true
+        };
+        // SAFETY: a `Drain` exists only under the token.
+        match unsafe { slot.deliver(record, shard.layout.generation_mask(), admit) } {
+            Delivery::Done(waker, overflow) => {
+                counters.delivered.add(1);
+                counters.overflowed.add(u64::from(overflow));
+                if self.stream == Some(index) {
+                    self.stream = None;
+                }
+                self.wakers.push(waker);
+            }
+            Delivery::Queued => {
+                counters.delivered.add(1);
+                if self.stream != Some(index) {
+                    self.flush_stream();
+                    self.stream = Some(index);
+                }
+            }
+            Delivery::Duplicate => counters.duplicate.add(1),
+            Delivery::AfterEnd => counters.after_end.add(1),
+            Delivery::Orphaned => counters.unknown.add(1),
+            Delivery::Unknown(record) => {
+                counters.unknown.add(1);
+                if !self.consumer.orphans.is_empty() {
+                    self.bury(&record);
+                }
+            }
+        }
+    }
+
+    /// Tells the receiver whose frames were queued last.
+    #[inline]
+    fn flush_stream(&mut self) {
+        if let Some(index) = self.stream.take() {
+            self.wakers.push(self.shard.slab.slots()[index].frames_arrived());
+        }
+    }
+
+    /// Frees the state of a given-up call whose terminal result this is.
+    #[cold]
+    fn bury(&mut self, record: &Record) {
+        let terminal = |kind| kind == Kind::Unary || record.reply.status().is_terminal();
+        let found = self.consumer.orphans.get(&record.sid).is_some_and(|(kind, _)| terminal(*kind));
+        if let Some((_, taken)) = found.then(|| self.consumer.orphans.remove(&record.sid)).flatten() {
+            self.shard.free_taken(self.shard.layout.slot(record.sid), taken);
+        }
+    }
+
+    /// Does what callers left to the consumer.
+    #[inline]
+    fn chores(&mut self) {
+        // Ordering: Relaxed; a hint. A chore that is missed here is followed by a ring of the doorbell.
+        if self.shard.chores_wait.load(Ordering::Relaxed) {
+            self.do_chores();
+        }
+    }
+
+    #[cold]
+    fn do_chores(&mut self) {
+        // Ordering: Acquire; pairs with the Release in `Shard::chore`: the chore is in the queue.
+        self.shard.chores_wait.swap(false, Ordering::Acquire);
+        let mut again = Vec::new();
+        while let Some(chore) = self.shard.chores.pop() {
+            match chore {
+                Chore::Orphan { slot: index, sid } => {
+                    let slot = &self.shard.slab.slots()[index];
+                    if let Some(kind) = slot.orphan_waits_for() {
+                        self.consumer.orphans.insert(sid, (kind, slot.entries.take()));
+                    }
+                    slot.retire(self.shard.layout.generation_step());
+                    self.shard.free(index);
+                }
+                Chore::FreeEntries { slot, taken } if self.shard.slab.slots()[slot].entries.is_unread() => {
+                    self.shard.ledger.release(self.shard.index, taken.cost());
+                }
+                unread => again.push(unread),
+            }
+        }
+        if !again.is_empty() {
+            mem::take(&mut again).into_iter().for_each(|chore| self.shard.chores.push(chore));
+            // Ordering: Relaxed; for this consumer itself, or the next one, which the token orders after it.
+            self.shard.chores_wait.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Lock-free rings, slabs and reactors that carry results from any thread to waiting callers.
+//!
+//! A [`Runtime`] has shards. A caller *opens* a call on a shard and gets a [`Pending`], a future, and its *sid*, a number.
+//! Whoever knows the sid *sends* the result, from any thread, by [`Runtime::send`]: into the shard's lock-free ring, without
+//! a mutex and without waiting. The shard's [`Reactor`] drains the ring and wakes the caller. Streams are the same with a
+//! [`Receiver`] and many frames.
+//!
+//! The crate knows no plugins, no executor and no I/O; `nylon-ring-host` builds on it, and so may you.
+//!
+//! ```
+//! use nylon_ring_runtime::{NrStatus, Runtime};
+//!
+//! let runtime = Runtime::builder().shards(1).build()?;
+//! let call = runtime.open(0)?;
+//! let sid = call.sid();
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| runtime.send(sid, NrStatus::Ok, b"hello"));
+//!     let reply = runtime.reactor(0)?.block_on(call)?;
+//!     assert_eq!((reply.status(), &reply[..]), (NrStatus::Ok, &b"hello"[..]));
+//!     Ok::<(), nylon_ring_runtime::RuntimeError>(())
+//! })?;
+//! # Ok::<(), nylon_ring_runtime::RuntimeError>(())
+//! ```
+//!
+//! # How it works
+//!
+//! ```text
+//!   open ─► slot ─► sid ······························► send(sid, status, bytes)
+//!            ▲                                               │ claim, write, publish
+//!            │ deliver, wake after the batch                 ▼
+//!         reactor ◄── doorbell, only if it sleeps ────── ring of the sid's shard
+//! ```
+//!
+//! The proofs stand at the top of the files they are about: `ring.rs` (claim, publish, consume, sleep), `token.rs` (who
+//! consumes), `slot.rs` (the life of a call), `shard.rs` (overflow), `consumer.rs`, `doorbell.rs`, `state.rs`.
+
+mod consumer;
+mod doorbell;
+mod error;
+mod inline_scope;
+mod ledger;
+mod metrics;
+mod pending;
+mod reactor;
+mod receiver;
+mod region;
+mod reply;
+mod ring;
+mod runtime;
+mod shard;
+mod sid;
+mod slab;
+mod slot;
+mod state;
+mod sync;
+mod token;
+
+pub use nylon_ring::NrStatus;
+
+pub use crate::{
+    doorbell::{Doorbell, DoorbellKind},
+    error::RuntimeError,
+    inline_scope::InlineScope,
+    metrics::{Counter, Metrics},
+    pending::Pending,
+    reactor::{Reactor, Turn},
+    receiver::Receiver,
+    reply::{INLINE, Reply},
+    runtime::{Runtime, RuntimeBuilder},
+};
+
+/// What the loom models reach beside the public interface.
+#[cfg(nylon_loom)]
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::{
+        region::Region,
+        ring::{Armed, Cell, Published, Ring},
+    };
+}

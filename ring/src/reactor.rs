@@ -1,0 +1,81 @@
+//! The side of a shard that drains while callers sleep.
+//!
+//! A reactor takes *turns*. A turn answers the doorbell, drains, and leaves the ring armed; then the reactor sleeps until
+//! the doorbell rings. It may run as a task, on a thread of its own ([`Reactor::park`]), or inside a future that the thread
+//! drives itself ([`Reactor::block_on`]). Several reactors on one shard are harmless; only one does the work.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use crate::{
+    consumer::{BATCH, Batch, Then},
+    doorbell::Doorbell,
+    shard::Shard,
+};
+
+/// Drains one shard.
+#[derive(Debug, Clone, Copy)]
+pub struct Reactor<'rt> {
+    shard: &'rt Shard,
+}
+
+/// How a reactor's turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a reactor that sleeps although there is more keeps callers waiting"]
+pub enum Turn {
+    /// The budget is used up and there may be more: take another turn soon.
+    More,
+    /// Nothing is left: sleep until the doorbell rings.
+    Sleep,
+}
+
+impl<'rt> Reactor<'rt> {
+    pub(crate) fn new(shard: &'rt Shard) -> Self {
+        Self { shard }
+    }
+
+    /// The bell to sleep on.
+    pub fn doorbell(&self) -> &'rt Arc<Doorbell> {
+        &self.shard.doorbell
+    }
+
+    /// Drains at most about `budget` records, delivers them and wakes their callers.
+    pub fn turn(&self, budget: usize) -> Turn {
+        self.shard.counters.turns.add_shared(1);
+        self.shard.doorbell.answer();
+        for _ in 0..budget.div_ceil(BATCH).max(1) {
+            match self.shard.batch_or_want(Then::Arm) {
+                Some(Batch::More) => {}
+                // Somebody else consumes, and will ring when it lets go.
+                None => return Turn::Sleep,
+                Some(Batch::EmptyAndArmed | Batch::Empty) => return Turn::Sleep,
+            }
+        }
+        Turn::More
+    }
+
+    /// Takes a turn, then blocks the thread until the doorbell rings, or `timeout` is over.
+    pub fn park(&self, timeout: Option<Duration>) {
+        if self.turn(BATCH) == Turn::Sleep {
+            self.doorbell().wait(timeout);
+        }
+    }
+
+    /// Drives `future` on this thread, and the shard with it.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let waker = Waker::from(self.doorbell().clone());
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                return output;
+            }
+            self.park(None);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One result: a status and bytes, 48 bytes in all, moved from cell to slot to caller.
+//!
+//! Up to [`INLINE`] bytes travel inside; longer ones are one allocation, made by the producer, that becomes the caller's
+//! `Vec<u8>`: one copy, one allocation, however far the result travels.
+
+use std::{
+    fmt,
+    mem::{ManuallyDrop, MaybeUninit},
+    ops::Deref,
+    ptr, slice,
+};
+
+use nylon_ring::NrStatus;
+
+/// The most bytes that travel without an allocation.
+pub const INLINE: usize = 40;
+
+/// `len` of a reply whose bytes are on the heap.
+const HEAP: u32 = u32::MAX;
+
+/// Status word of a reply that stands for one that did not fit the buffer limit.
+const OVERFLOW: u32 = 1 << 31;
+
+/// A status and the bytes that came with it. Dereferences to the bytes.
+///
+/// Invariants: (1) `len == HEAP` means that `data.heap` is the active field; (2) otherwise `len <= INLINE` and the first
+/// `len` bytes of `data.inline` are initialised; (3) `status` is an `NrStatus` value or `OVERFLOW`.
+#[repr(C)]
+pub struct Reply {
+    len: u32,
+    status: u32,
+    data: Data,
+}
+
+#[repr(C)]
+union Data {
+    inline: [MaybeUninit<u8>; INLINE],
+    heap: ManuallyDrop<Vec<u8>>,
+}
+
+const _: () = assert!(size_of::<Reply>() == 48);
+
+impl Reply {
+    /// Copies `bytes`. `None` when the memory for them cannot be had.
+    #[inline]
+    pub fn copy(status: NrStatus, bytes: &[u8]) -> Option<Self> {
+        let status = status as u32;
+        if bytes.len() <= INLINE {
+            let mut inline = [MaybeUninit::uninit(); INLINE];
+            // SAFETY: `bytes` has at most INLINE bytes, and a local array overlaps nothing of the caller's.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), inline.as_mut_ptr(), bytes.len()) };
+            return Some(Self { len: bytes.len() as u32, status, data: Data { inline } });
+        }
+        let mut heap = Vec::new();
+        heap.try_reserve_exact(bytes.len()).ok()?;
+        heap.extend_from_slice(bytes);
+        Some(Self { len: HEAP, status, data: Data { heap: ManuallyDrop::new(heap) } })
+    }
+
+    /// The reply that stands for one that could not be kept.
+    pub(crate) fn overflow() -> Self {
+        Self { len: 0, status: OVERFLOW, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
+    }
+
+    /// Whether this reply stands for one that did not fit the buffer limit.
+    pub fn is_overflow(&self) -> bool {
+        self.status == OVERFLOW
+    }
+
+    /// The status; [`NrStatus::Err`] for an [overflow](Self::is_overflow).
+    #[inline]
+    pub fn status(&self) -> NrStatus {
+        match self.status {
+            0 => NrStatus::Ok,
+            2 => NrStatus::Invalid,
+            3 => NrStatus::Unsupported,
+            4 => NrStatus::StreamEnd,
+            _ => NrStatus::Err,
+        }
+    }
+
+    /// Bytes held on the heap.
+    #[inline]
+    pub(crate) fn heap_len(&self) -> u64 {
+        if self.len == HEAP { self.len() as u64 } else { 0 }
+    }
+
+    /// The bytes as a vector: without a copy when they are on the heap, without an allocation when there are none.
+    #[inline]
+    pub fn into_vec(self) -> Vec<u8> {
+        if self.len == HEAP {
+            let mut this = ManuallyDrop::new(self);
+            // SAFETY: invariant 1.
+            let heap = unsafe { &mut this.data.heap };
+            // SAFETY: `this` is never touched again, so the vector has one owner.
+            return unsafe { ManuallyDrop::take(heap) };
+        }
+        self.to_vec()
+    }
+}
+
+impl Deref for Reply {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        if self.len == HEAP {
+            // SAFETY: invariant 1.
+            return unsafe { &self.data.heap };
+        }
+        // SAFETY: invariant 2 says that `inline` is the active field.
+        let inline = unsafe { &self.data.inline };
+        // SAFETY: invariant 2: the first `len` bytes are initialised.
+        unsafe { slice::from_raw_parts(inline.as_ptr().cast(), self.len as usize) }
+    }
+}
+
+impl Drop for Reply {
+    #[inline]
+    fn drop(&mut self) {
+        if self.len == HEAP {
+            // SAFETY: invariant 1.
+            let heap = unsafe { &mut self.data.heap };
+            // SAFETY: this is the last use.
+            unsafe { ManuallyDrop::drop(heap) };
+        }
+    }
+}
+
+impl From<Reply> for Vec<u8> {
+    fn from(reply: Reply) -> Self {
+        reply.into_vec()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status()).field("len", &self.len()).finish()
+    }
+}
+
+// SAFETY: a `Vec<u8>` or plain bytes; both may go to another thread.
+unsafe impl Send for Reply {}
+// SAFETY: `&Reply` gives nothing but `&[u8]` and a status.
+unsafe impl Sync for Reply {}
+
+/// What travels through a ring: a reply and the sid it is for. 56 bytes: with a stamp, one cache line.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) sid: u64,
+    pub(crate) reply: Reply,
+}
+
+const _: () = assert!(size_of::<Record>() == 56);
+
+/// Heap bytes up to which a record in the ring is not charged to the ledger: the ring itself bounds their sum.
+pub(crate) const UNCHARGED: u64 = 4096;
+
+/// What a record occupies in a queue beside its heap bytes.
+const QUEUED: u64 = 64;
+
+impl Record {
+    /// Bytes that are charged to the ledger while the record is in the ring.
+    #[inline]
+    pub(crate) fn ring_cost(&self) -> u64 {
+        let heap = self.reply.heap_len();
+        if heap > UNCHARGED { heap } else { 0 }
+    }
+
+    /// Bytes that are charged while the record is in the overflow queue.
+    pub(crate) fn spill_cost(&self) -> u64 {
+        if self.reply.is_overflow() { 0 } else { self.frame_cost() }
+    }
+
+    /// Bytes that are charged while the record is in a stream's queue.
+    #[inline]
+    pub(crate) fn frame_cost(&self) -> u64 {
+        QUEUED + self.reply.heap_len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_bytes_at_every_length_around_the_boundary() {
+        for len in [0, 1, 39, 40, 41, 100, 5000] {
+            let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let reply = Reply::copy(NrStatus::Unsupported, &bytes).unwrap();
+            assert_eq!(&*reply, &bytes[..]);
+            assert_eq!(reply.status(), NrStatus::Unsupported);
+            assert_eq!(reply.heap_len(), if len > INLINE { len as u64 } else { 0 });
+            assert_eq!(reply.into_vec(), bytes);
+        }
+    }
+
+    #[test]
+    fn an_overflow_is_an_error_without_bytes() {
+        let reply = Reply::overflow();
+        assert!(reply.is_overflow() && reply.is_empty());
+        assert_eq!(reply.status(), NrStatus::Err);
+    }
+}

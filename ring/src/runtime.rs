@@ -1,0 +1,333 @@
+//! The runtime: its shards, and how it is configured.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    ptr::NonNull,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+};
+
+use nylon_ring::NrStatus;
+
+use crate::{
+    doorbell::DoorbellKind,
+    error::RuntimeError,
+    ledger::Ledger,
+    metrics::Metrics,
+    pending::Pending,
+    reactor::Reactor,
+    receiver::Receiver,
+    shard::{Shard, ShardConfig, first_generation},
+    sid::SidLayout,
+    slot::Kind,
+    sync::{Ordering, Tally},
+};
+
+/// Rings and slabs, one pair a shard, and the sids that lead into them.
+///
+/// A shard is set up when it is first used, so one that nobody uses costs nothing.
+#[derive(Debug)]
+pub struct Runtime {
+    shards: Box<[OnceLock<Shard>]>,
+    /// Held while a shard is set up, and while the phase changes.
+    phase: Mutex<Phase>,
+    config: RuntimeBuilder,
+    layout: SidLayout,
+    seed: u64,
+    ledger: Arc<Ledger>,
+    /// Records for sids whose shard does not exist, or was never used.
+    nowhere: Tally,
+}
+
+/// Whether calls are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Open,
+    /// No call is opened any more.
+    Stopped,
+    /// As `Stopped`, and callers are sent away.
+    Closed,
+}
+
+/// Settings of a [`Runtime`].
+#[derive(Debug, Clone)]
+#[must_use = "settings do nothing until `build`"]
+pub struct RuntimeBuilder {
+    shards: usize,
+    slots: u32,
+    cells: usize,
+    buffer_limit: u64,
+    doorbell: DoorbellKind,
+    seed: Option<u64>,
+}
+
+impl Default for RuntimeBuilder {
+    fn default() -> Self {
+        Self {
+            shards: std::thread::available_parallelism().map_or(1, usize::from),
+            slots: 16_384,
+            cells: 4096,
+            buffer_limit: 256 << 20,
+            doorbell: DoorbellKind::Native,
+            seed: None,
+        }
+    }
+}
+
+impl RuntimeBuilder {
+    /// How many shards there are, 1 to 1,024; the default is one a core. A shard is meant for one thread that calls.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
+    }
+
+    /// How many calls each shard may have in flight, 1 to 4,194,304; the default is 16,384. A slot is 192 bytes.
+    pub fn slots(mut self, slots: u32) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// How many cells each ring has, 1 to 16,777,216, rounded up to a power of two; the default is 4,096. A cell is 64
+    /// bytes. A burst that is larger goes to the overflow queue, which costs more.
+    pub fn cells(mut self, cells: usize) -> Self {
+        self.cells = cells;
+        self
+    }
+
+    /// How many bytes of results may wait for their callers, over all shards; the default is 256 MiB. What does not fit
+    /// becomes an overflow error for its call.
+    pub fn buffer_limit(mut self, bytes: u64) -> Self {
+        self.buffer_limit = bytes;
+        self
+    }
+
+    /// How reactors are woken.
+    pub fn doorbell(mut self, kind: DoorbellKind) -> Self {
+        self.doorbell = kind;
+        self
+    }
+
+    /// Fixes where generations start, which is random otherwise. For tests.
+    #[doc(hidden)]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Builds the runtime. Shards are set up later, when they are first used.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Setting`] when a setting is out of range.
+    pub fn build(mut self) -> Result<Runtime, RuntimeError> {
+        in_range("shards", self.shards as u64, 1, 1024)?;
+        in_range("slots", self.slots.into(), 1, 1 << 22)?;
+        in_range("cells", self.cells as u64, 1, 1 << 24)?;
+        self.cells = self.cells.next_power_of_two();
+        let layout = SidLayout::new(self.shards as u64, self.slots.into());
+        Ok(Runtime {
+            shards: (0..self.shards).map(|_| OnceLock::new()).collect(),
+            phase: Mutex::new(Phase::Open),
+            layout,
+            seed: self.seed.unwrap_or_else(|| RandomState::new().hash_one("nylon-ring")),
+            ledger: Arc::new(Ledger::new(self.shards, self.buffer_limit)),
+            nowhere: Tally::new(),
+            config: self,
+        })
+    }
+}
+
+fn in_range(name: &'static str, value: u64, low: u64, high: u64) -> Result<(), RuntimeError> {
+    if (low..=high).contains(&value) { Ok(()) } else { Err(RuntimeError::Setting { name, value, low, high }) }
+}
+
+impl Runtime {
+    /// Settings to start from.
+    pub fn builder() -> RuntimeBuilder {
+        RuntimeBuilder::default()
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// How many calls each shard may have in flight.
+    pub fn slots(&self) -> u32 {
+        self.config.slots
+    }
+
+    /// How many bytes of results may wait for their callers.
+    pub fn buffer_limit(&self) -> u64 {
+        self.config.buffer_limit
+    }
+
+    #[inline]
+    fn shard(&self, index: usize) -> Result<&Shard, RuntimeError> {
+        match self.shards.get(index).map(OnceLock::get) {
+            Some(Some(shard)) => Ok(shard),
+            _ => self.set_up(index),
+        }
+    }
+
+    #[cold]
+    fn set_up(&self, index: usize) -> Result<&Shard, RuntimeError> {
+        let no_such_shard = RuntimeError::NoSuchShard { index, shards: self.shards.len() };
+        let cell = self.shards.get(index).ok_or(no_such_shard)?;
+        let phase = self.phase();
+        if let Some(shard) = cell.get() {
+            return Ok(shard);
+        }
+        if *phase != Phase::Open {
+            return Err(RuntimeError::Closed);
+        }
+        let shard = Shard::new(self.shard_config(index), self.ledger.clone())?;
+        Ok(cell.get_or_init(|| shard))
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard_config(&self, index: usize) -> ShardConfig {
+        ShardConfig {
+            index,
+            layout: self.layout,
+            cells: self.config.cells,
+            slots: self.config.slots,
+            doorbell: self.config.doorbell,
+            seed: self.seed,
+        }
+    }
+
+    /// Opens a unary call on a shard.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::Full`] when all slots of the shard are in use, [`RuntimeError::Closed`] after [`close`](Self::close),
+    /// and whatever setting up the shard may meet when this is its first use.
+    #[inline]
+    pub fn open(&self, shard: usize) -> Result<Pending<'_>, RuntimeError> {
+        let shard = self.shard(shard)?;
+        let (index, sid) = shard.open(Kind::Unary)?;
+        Ok(Pending::new(shard, index, sid))
+    }
+
+    /// Opens a streaming call on a shard.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[inline]
+    pub fn open_stream(&self, shard: usize) -> Result<Receiver<'_>, RuntimeError> {
+        let shard = self.shard(shard)?;
+        let (index, sid) = shard.open(Kind::Stream)?;
+        Ok(Receiver::new(shard, index, sid))
+    }
+
+    /// Sends one result, or one frame of a stream, for whatever call `sid` names; copies `bytes`.
+    ///
+    /// From any thread. Never blocks and takes no mutex; the one system call it may make is the doorbell's write, when the
+    /// shard's reactor sleeps. A sid that names no open call is counted and otherwise ignored.
+    #[inline]
+    pub fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        match self.existing(sid) {
+            Some(shard) => shard.send(sid, status, bytes),
+            None => self.nowhere.add_shared(1),
+        }
+    }
+
+    /// As [`send`](Self::send), for a result that the sender cannot hand over: the caller gets an overflow error.
+    pub fn send_overflow(&self, sid: u64) {
+        match self.existing(sid) {
+            Some(shard) => shard.send_overflow(sid),
+            None => self.nowhere.add_shared(1),
+        }
+    }
+
+    /// The shard that a sid names, if it is in use.
+    #[inline]
+    fn existing(&self, sid: u64) -> Option<&Shard> {
+        self.shards.get(self.layout.shard(sid))?.get()
+    }
+
+    /// The reactor of a shard.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::NoSuchShard`], and whatever setting up the shard may meet when this is its first use.
+    pub fn reactor(&self, shard: usize) -> Result<Reactor<'_>, RuntimeError> {
+        self.shard(shard).map(Reactor::new)
+    }
+
+    /// Stores a copy of `value` under `key` for an open call. It is gone when the call is done.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::UnknownSid`], and [`RuntimeError::Overflow`] when the buffer limit is reached.
+    pub fn set_state(&self, sid: u64, key: &str, value: &[u8]) -> Result<(), RuntimeError> {
+        self.existing(sid).ok_or(RuntimeError::UnknownSid)?.set_state(sid, key, value)
+    }
+
+    /// Finds what [`set_state`](Self::set_state) stored last under `key`. The bytes may be read until the call's terminal
+    /// result has been sent, whatever its caller does meanwhile.
+    pub fn get_state(&self, sid: u64, key: &str) -> Option<NonNull<[u8]>> {
+        self.existing(sid)?.get_state(sid, key)
+    }
+
+    /// Stops opening calls, and returns how many are in flight; call it again to see how many are left. Once it returns
+    /// 0, no call is in flight and none ever will be.
+    ///
+    /// It costs calls nothing: the slots that are free are taken off their lists, and those that become free follow at the
+    /// next call of this.
+    pub fn stop_opening(&self) -> u64 {
+        let mut phase = self.phase();
+        *phase = Phase::Stopped.max(*phase);
+        self.shards.iter().filter_map(OnceLock::get).map(Shard::collect).sum()
+    }
+
+    /// Closes the runtime: no call can be opened any more, and every caller that waits, or comes to wait, gets
+    /// [`RuntimeError::Closed`]. Results may still be sent, and are dropped and counted.
+    pub fn close(&self) {
+        let mut phase = self.phase();
+        *phase = Phase::Closed;
+        for shard in self.shards.iter().filter_map(OnceLock::get) {
+            shard.doorbell.ring();
+            // Ordering: Release; pairs with the Acquire of a caller that has parked (`Pending::poll`).
+            shard.closed.store(true, Ordering::Release);
+            let disturbed = shard.slab.slots().iter().filter_map(|slot| slot.disturb());
+            disturbed.for_each(crate::consumer::wake);
+        }
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    pub fn is_closed(&self) -> bool {
+        *self.phase() == Phase::Closed
+    }
+
+    /// A snapshot of all counters. Reads what others write, and stops nobody; the cost is a look at every slot.
+    pub fn metrics(&self) -> Metrics {
+        let mut sum = Metrics { unknown_sid: self.nowhere.get(), buffered: self.ledger.used(), ..Metrics::default() };
+        for (index, shard) in self.shards.iter().enumerate().filter_map(|(i, shard)| Some((i, shard.get()?))) {
+            let config = self.shard_config(index);
+            for (number, slot) in shard.slab.slots().iter().enumerate() {
+                let (generation, used) = slot.census(self.layout.generation_mask());
+                let reuses = generation.wrapping_sub(first_generation(&config, number)) / self.layout.generation_step();
+                sum.opened += reuses + u64::from(used);
+                sum.in_flight += u64::from(used);
+            }
+            let counters = &shard.counters;
+            sum.drained += counters.drained.get();
+            sum.delivered += counters.delivered.get();
+            sum.unknown_sid += counters.unknown.get() + counters.unknown_at_door.get();
+            sum.duplicate += counters.duplicate.get();
+            sum.after_end += counters.after_end.get();
+            sum.overflow_dropped += counters.overflowed_at_door.get();
+            sum.overflowed += counters.overflowed.get();
+            sum.abandoned += counters.abandoned.get();
+            sum.cancelled += counters.cancelled.get();
+            sum.turns += counters.turns.get();
+            sum.batches += counters.batches.get();
+        }
+        sum
+    }
+}

@@ -1,0 +1,320 @@
+//! One shard: a ring, an overflow queue, a slab, a doorbell, and the token that says who consumes.
+//!
+//! This file is the producers' and the callers' side; `consumer.rs` is the other.
+//!
+//! # Overflow
+//!
+//! A full ring neither blocks a producer nor loses a result. The record goes to an unbounded lock-free queue, and *spilled*
+//! counts the records in it, before they are pushed and until they have been delivered.
+//!
+//! 1. While a producer sees `spilled > 0`, it stays with the queue. It sees its own records counted, so its later record
+//!    never overtakes an earlier one through the ring.
+//! 2. The consumer delivers a record from the queue only after every position of the ring that was claimed when it took the
+//!    record: all that its producer had put into the ring before lies there.
+//! 3. Every push into the queue is followed by a ring of the doorbell, so the consumer may sleep whenever it likes.
+//! 4. The queue is bounded by the ledger. Past the limit a record is replaced by an overflow mark, at most one for each
+//!    open call; records for sids that are not open are dropped at the door.
+//!
+//! Model in `loom-tests`: `shard::overflow_keeps_order`.
+
+use std::sync::Arc;
+
+use crossbeam::utils::CachePadded;
+use nylon_ring::NrStatus;
+
+use crate::{
+    consumer::{Chore, Consumer},
+    doorbell::{Doorbell, DoorbellKind},
+    error::RuntimeError,
+    inline_scope,
+    ledger::Ledger,
+    metrics::Counters,
+    region::Region,
+    reply::{Record, Reply, UNCHARGED},
+    ring::{Cell, Published, Ring},
+    sid::SidLayout,
+    slab::Slab,
+    slot::{GivenUp, Kind, Slot},
+    state,
+    sync::{AtomicBool, AtomicU64, Ordering, SegQueue, Tally, UnsafeCell},
+    token::Token,
+};
+
+/// One shard of a runtime.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) index: usize,
+    pub(crate) layout: SidLayout,
+    pub(crate) ring: Ring<Record>,
+    pub(crate) overflow: SegQueue<Record>,
+    /// Records in `overflow`, or about to be. Written by producers and the consumer.
+    pub(crate) spilled: CachePadded<AtomicU64>,
+    pub(crate) token: Token,
+    /// Touched only by who holds `token`.
+    pub(crate) consumer: UnsafeCell<Consumer>,
+    pub(crate) slab: Slab,
+    pub(crate) doorbell: Arc<Doorbell>,
+    pub(crate) chores: SegQueue<Chore>,
+    /// A hint that `chores` is not empty; always followed by a ring of the doorbell.
+    pub(crate) chores_wait: AtomicBool,
+    /// Set once, when the runtime stops opening calls.
+    pub(crate) stopped: AtomicBool,
+    /// Free slots that were taken off the list for good, after that.
+    pub(crate) collected: Tally,
+    /// Set once, when the runtime closes.
+    pub(crate) closed: AtomicBool,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) counters: Counters,
+}
+
+// SAFETY: everything but `consumer` is shared by design, and `consumer` belongs to whoever holds the token.
+unsafe impl Sync for Shard {}
+// SAFETY: no part of a shard is bound to a thread.
+unsafe impl Send for Shard {}
+
+/// What a shard is made with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShardConfig {
+    pub(crate) index: usize,
+    pub(crate) layout: SidLayout,
+    pub(crate) cells: usize,
+    pub(crate) slots: u32,
+    pub(crate) doorbell: DoorbellKind,
+    /// Where the generations of the slots start.
+    pub(crate) seed: u64,
+}
+
+/// The first generation of a slot: unpredictable from any other's, so that a sid with a flipped bit, or one that another
+/// runtime gave out, does not happen to be open. (SplitMix64, G. Steele et al., 2014.)
+pub(crate) fn first_generation(config: &ShardConfig, slot: usize) -> u64 {
+    let mut z =
+        config.seed.wrapping_add(((config.index as u64) << 32 | slot as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (z ^ (z >> 31)) & config.layout.generation_mask()
+}
+
+impl Shard {
+    pub(crate) fn new(config: ShardConfig, ledger: Arc<Ledger>) -> Result<Self, RuntimeError> {
+        Ok(Self {
+            index: config.index,
+            layout: config.layout,
+            ring: Ring::new(Region::new(config.cells, |index| Cell::new(index, config.cells))?),
+            overflow: SegQueue::new(),
+            spilled: CachePadded::new(AtomicU64::new(0)),
+            token: Token::new(),
+            consumer: UnsafeCell::new(Consumer::default()),
+            slab: Slab::new(config.slots, |slot| first_generation(&config, slot))?,
+            doorbell: Arc::new(Doorbell::new(config.doorbell)?),
+            chores: SegQueue::new(),
+            chores_wait: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            collected: Tally::new(),
+            closed: AtomicBool::new(false),
+            ledger,
+            counters: Counters::new(),
+        })
+    }
+
+    // --- producers ---
+
+    /// Sends one result or frame. From any thread; never blocks, never takes a mutex.
+    #[inline]
+    pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        let len = bytes.len() as u64;
+        let reply = if len > UNCHARGED { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
+        self.push(Record { sid, reply: reply.unwrap_or_else(Reply::overflow) });
+    }
+
+    /// Sends an overflow in place of a result.
+    #[cold]
+    pub(crate) fn send_overflow(&self, sid: u64) {
+        self.push(Record { sid, reply: Reply::overflow() });
+    }
+
+    #[inline]
+    fn push(&self, record: Record) {
+        // Ordering: Relaxed; a producer must see its own records counted, which coherence gives (overflow, 1).
+        if self.spilled.load(Ordering::Relaxed) != 0 {
+            return self.spill(record);
+        }
+        match self.ring.push(record) {
+            Ok(Published::Quiet) => {}
+            Ok(Published::Awaited) => self.wake_reactor(),
+            Err(record) => self.spill(record),
+        }
+    }
+
+    /// Copies a payload that is charged to the ledger. `None` when it does not fit, or memory is short.
+    #[cold]
+    fn copy_large(&self, status: NrStatus, bytes: &[u8]) -> Option<Reply> {
+        let len = bytes.len() as u64;
+        if !self.ledger.try_charge(self.index, len) {
+            return None;
+        }
+        let reply = Reply::copy(status, bytes);
+        if reply.is_none() {
+            self.ledger.release(self.index, len);
+        }
+        reply
+    }
+
+    /// Rings, or leaves it to the scope this thread is in.
+    #[cold]
+    fn wake_reactor(&self) {
+        if !inline_scope::owe(self) {
+            self.doorbell.ring();
+        }
+    }
+
+    /// Puts a record that found the ring full into the overflow queue.
+    #[cold]
+    fn spill(&self, mut record: Record) {
+        self.ledger.release(self.index, record.ring_cost());
+        let slot = self.slab.slots().get(self.layout.slot(record.sid));
+        let Some(slot) = slot.filter(|slot| slot.is_open(record.sid, self.layout.generation_mask())) else {
+            self.counters.unknown_at_door.add_shared(1);
+            return;
+        };
+        if !record.reply.is_overflow() && !self.ledger.try_charge(self.index, record.spill_cost()) {
+            record.reply = Reply::overflow();
+        }
+        if record.reply.is_overflow() && !slot.mark_overflowed(record.sid) {
+            self.counters.overflowed_at_door.add_shared(1);
+            return;
+        }
+        // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1).
+        self.spilled.fetch_add(1, Ordering::Relaxed);
+        self.overflow.push(record);
+        self.doorbell.ring();
+    }
+
+    // --- callers ---
+
+    /// Opens a slot; returns its index and sid.
+    #[inline]
+    pub(crate) fn open(&self, kind: Kind) -> Result<(usize, u64), RuntimeError> {
+        // Ordering: Relaxed; a call that is opened while the runtime closes finds out when it parks.
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(RuntimeError::Closed);
+        }
+        let Some(index) = self.slab.pop() else { return Err(self.none_free()) };
+        let generation = self.slab.slots()[index].open(kind);
+        Ok((index, self.layout.sid(generation, self.index, index)))
+    }
+
+    #[cold]
+    fn none_free(&self) -> RuntimeError {
+        // Ordering: Acquire; pairs with the Release in `Runtime::stop_opening`, which then takes every free slot.
+        if self.stopped.load(Ordering::Acquire) {
+            RuntimeError::Closed
+        } else {
+            RuntimeError::Full { limit: self.slab.slots().len() as u64 }
+        }
+    }
+
+    /// Frees an answered slot: `DONE`, its result taken, or `ENDED`.
+    #[inline]
+    pub(crate) fn free_answered(&self, index: usize) {
+        self.slab.slots()[index].retire(self.layout.generation_step());
+        self.free(index);
+    }
+
+    /// Puts a slot that is not open any more back on the free list, without its state.
+    #[inline]
+    pub(crate) fn free(&self, index: usize) {
+        if !self.slab.slots()[index].entries.is_empty() {
+            self.free_entries(index);
+        }
+        self.slab.push(index);
+    }
+
+    #[cold]
+    fn free_entries(&self, index: usize) {
+        let taken = self.slab.slots()[index].entries.take();
+        self.free_taken(index, taken);
+    }
+
+    /// Frees a list of entries, now or when nobody reads it any more.
+    pub(crate) fn free_taken(&self, index: usize, taken: state::Taken) {
+        if self.slab.slots()[index].entries.is_unread() {
+            self.ledger.release(self.index, taken.cost());
+        } else {
+            self.chore(Chore::FreeEntries { slot: index, taken });
+        }
+    }
+
+    /// Gives up a call, if it is still open. With `keep_leased`, pointers into the state that the plugin holds stay valid
+    /// until its terminal result. The slot stays the caller's, until [`release_slot`](Self::release_slot).
+    pub(crate) fn give_up(&self, index: usize, keep_leased: bool) -> GivenUp {
+        let outcome = self.slab.slots()[index].give_up(self.layout.generation_step(), keep_leased);
+        if outcome != GivenUp::Late {
+            self.counters.cancelled.add_shared(1);
+        }
+        outcome
+    }
+
+    /// Frees the slot of a call that was given up, at once or as soon as the consumer has put its state aside.
+    pub(crate) fn release_slot(&self, index: usize, sid: u64, outcome: GivenUp) {
+        match outcome {
+            GivenUp::Free => self.free(index),
+            GivenUp::Late => self.free_answered(index),
+            GivenUp::Orphan => self.chore(Chore::Orphan { slot: index, sid }),
+        }
+    }
+
+    /// Takes every free slot off the list, for good; returns how many are still in flight.
+    pub(crate) fn collect(&self) -> u64 {
+        // Ordering: Release; pairs with the Acquire in `none_free`.
+        self.stopped.store(true, Ordering::Release);
+        while self.slab.pop().is_some() {
+            self.collected.add(1);
+        }
+        self.slab.slots().len() as u64 - self.collected.get()
+    }
+
+    /// Leaves work to the consumer.
+    fn chore(&self, chore: Chore) {
+        self.chores.push(chore);
+        // Ordering: Release; pairs with the swap in `Drain::do_chores`. The doorbell makes sure that somebody looks.
+        self.chores_wait.store(true, Ordering::Release);
+        self.doorbell.ring();
+    }
+
+    // --- state ---
+
+    fn slot(&self, sid: u64) -> Result<&Slot, RuntimeError> {
+        self.slab.slots().get(self.layout.slot(sid)).ok_or(RuntimeError::UnknownSid)
+    }
+
+    /// Stores a copy of `value` for an open call.
+    pub(crate) fn set_state(&self, sid: u64, key: &str, value: &[u8]) -> Result<(), RuntimeError> {
+        let slot = self.slot(sid)?;
+        let reading = slot.entries.reading();
+        if !slot.is_open(sid, self.layout.generation_mask()) {
+            return Err(RuntimeError::UnknownSid);
+        }
+        let cost = state::cost(key, value);
+        let overflow = RuntimeError::Overflow { limit: self.ledger.limit() };
+        if !self.ledger.try_charge(self.index, cost) {
+            return Err(overflow);
+        }
+        if !reading.set(sid, key, value) {
+            self.ledger.release(self.index, cost);
+            return Err(overflow);
+        }
+        Ok(())
+    }
+
+    /// Finds what was stored for an open call. The bytes stay valid until the call's terminal result has been sent.
+    pub(crate) fn get_state(&self, sid: u64, key: &str) -> Option<std::ptr::NonNull<[u8]>> {
+        let slot = self.slot(sid).ok()?;
+        let mask = self.layout.generation_mask();
+        let reading = slot.entries.reading();
+        if !slot.is_open(sid, mask) {
+            return None;
+        }
+        let value = reading.get(sid, key)?;
+        slot.lease(sid, mask).then_some(value)
+    }
+}

@@ -1,0 +1,426 @@
+//! One slot: the place where one call in flight waits for its result.
+//!
+//! # The state word
+//!
+//! The upper bits are the slot's *generation*, at the very bits where a sid has it; below are phase and flags. A sid is
+//! open exactly when its generation bits equal the word's and the phase is `UNARY` or `STREAM`.
+//!
+//! | phase | the slot | leaves it |
+//! | --- | --- | --- |
+//! | `FREE` | on the free list, or popped by an opener | opener: store `UNARY` or `STREAM` |
+//! | `UNARY` | open, waits for one result | consumer: `DONE`; caller gives up: `FREE` or `ORPHAN_UNARY` |
+//! | `STREAM` | open, frames go to `frames` | consumer: `ENDED`; caller gives up: `FREE` or `ORPHAN_STREAM` |
+//! | `DONE` | the result lies in `result` | caller: takes it, next generation, `FREE` |
+//! | `ENDED` | the terminal frame lies in `frames` | caller: next generation, `FREE` |
+//! | `ORPHAN_UNARY`, `ORPHAN_STREAM` | given up while the plugin holds pointers into its state | consumer: `ORPHAN_ANSWERED`, or puts the state aside and `FREE` |
+//! | `ORPHAN_ANSWERED` | the same, and the terminal result has come | consumer: frees the state, `FREE` |
+//!
+//! Flags: `LEASED`, the plugin was given a pointer into the state (only set while open); `PARKED`, the caller sleeps and its
+//! waker is registered.
+//!
+//! # Who may touch what
+//!
+//! | field | `FREE` | `UNARY`, `STREAM` | `DONE`, `ENDED` |
+//! | --- | --- | --- | --- |
+//! | `next` | the free list | nobody | nobody |
+//! | `result` | nobody | consumer | caller |
+//! | `frames` | opener (creates it once) | consumer pushes, caller pops | caller |
+//! | `waker` | nobody | caller registers, consumer takes | caller |
+//! | `entries`, `readers` | see `state.rs` | | |
+//!
+//! 1. The consumer writes `result` while the slot is open, *before* its compare-exchange to `DONE`. If that fails because
+//!    the caller gave up, the consumer moves the value out again: nobody looks into `result` unless the phase is `DONE`, and
+//!    no later generation gets there but by the same consumer.
+//! 2. Cancelling changes the generation, so every late result misses.
+//! 3. No missed wake-up: the caller registers its waker and sets `PARKED` by a read-modify-write of the word that the
+//!    consumer's compare-exchange changes. One comes first: the caller finds the result, or the consumer finds `PARKED`.
+//!
+//! | label | what is passed on | model in `loom-tests` |
+//! | --- | --- | --- |
+//! | open | an empty slot, from its opener to the consumer | `slab::reuse_against_late_result` |
+//! | complete | the result, from the consumer to the caller | `slab::complete_against_park` |
+//! | park | the waker, from the caller to the consumer | `slab::complete_against_park` |
+
+use std::{mem::MaybeUninit, task::Waker};
+
+use crate::{
+    reply::{Record, Reply},
+    sid::STATE_BITS,
+    state::Entries,
+    sync::{AtomicU32, AtomicU64, AtomicWaker, Ordering, SegQueue, UnsafeCell},
+};
+
+/// Phases, in the low three bits of the state word.
+const FREE: u64 = 0;
+const UNARY: u64 = 1;
+const STREAM: u64 = 2;
+const DONE: u64 = 3;
+const ENDED: u64 = 4;
+const ORPHAN_UNARY: u64 = 5;
+const ORPHAN_STREAM: u64 = 6;
+const ORPHAN_ANSWERED: u64 = 7;
+const PHASE: u64 = 7;
+/// Flags above the phase.
+const LEASED: u64 = 8;
+const PARKED: u64 = 16;
+const _: () = assert!((PHASE | LEASED | PARKED) == (1 << STATE_BITS) - 1);
+
+/// The generation bits of a state word.
+#[inline(always)]
+fn bare(state: u64) -> u64 {
+    state & !(PHASE | LEASED | PARKED)
+}
+
+/// What a call asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Exactly one result.
+    Unary,
+    /// Any number of frames and a terminal one.
+    Stream,
+}
+
+/// One place for a call in flight.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Slot {
+    /// Generation, phase and flags; see the table above.
+    state: AtomicU64,
+    /// The next free slot, one-based, while this one is on the free list.
+    pub(crate) next: AtomicU32,
+    pub(crate) waker: AtomicWaker,
+    result: UnsafeCell<MaybeUninit<Reply>>,
+    /// Created by the first stream that opens here, then kept for the streams that follow. Frames carry their sid, so
+    /// one that was queued while its receiver gave up is told from those of the next stream.
+    frames: UnsafeCell<Option<Box<SegQueue<Record>>>>,
+    /// What `set_state` stored for the call that is open.
+    pub(crate) entries: Entries,
+    /// The last sid that had a result replaced by an overflow mark; written by producers that found ring and ledger full.
+    overflowed: AtomicU64,
+}
+
+// SAFETY: the cells are ordered by the state word; the table above says who may touch them when.
+unsafe impl Send for Slot {}
+// SAFETY: as above.
+unsafe impl Sync for Slot {}
+
+/// What the consumer found when it delivered a record.
+#[derive(Debug)]
+#[must_use = "the record may have to be counted as dropped"]
+pub(crate) enum Delivery {
+    /// Delivered; wake the caller, if it sleeps. True if what it got is an overflow.
+    Done(Option<Waker>, bool),
+    /// A frame was queued: call [`Slot::frames_arrived`] once per batch.
+    Queued,
+    /// The call has its one result already.
+    Duplicate,
+    /// The stream has ended already.
+    AfterEnd,
+    /// The sid is not open: stale, forged, or given up.
+    Unknown(Record),
+    /// The call was given up, and its state not yet put aside; the slot has noted it if this was the terminal result.
+    Orphaned,
+}
+
+/// How giving up ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "who gives up frees the slot, or hands it over"]
+pub(crate) enum GivenUp {
+    /// The slot is the caller's: it frees it.
+    Free,
+    /// A result had arrived: the slot is the caller's, with the result in it.
+    Late,
+    /// The plugin holds pointers into the state: the consumer frees the slot.
+    Orphan,
+}
+
+impl Slot {
+    pub(crate) fn new(generation: u64) -> Self {
+        Self {
+            state: AtomicU64::new(generation | FREE),
+            next: AtomicU32::new(0),
+            waker: AtomicWaker::new(),
+            result: UnsafeCell::new(MaybeUninit::uninit()),
+            frames: UnsafeCell::new(None),
+            entries: Entries::new(),
+            overflowed: AtomicU64::new(!generation),
+        }
+    }
+
+    /// Opens the slot; returns its generation bits. Only for who popped it from the free list.
+    #[inline]
+    pub(crate) fn open(&self, kind: Kind) -> u64 {
+        // Ordering: Relaxed; the slot is ours since the free list's Acquire.
+        let generation = self.state.load(Ordering::Relaxed);
+        let phase = match kind {
+            Kind::Unary => UNARY,
+            Kind::Stream => {
+                self.frames.with_mut(|frames| {
+                    // SAFETY: the slot is free and ours: nobody else looks at `frames` before it is open (table).
+                    let frames = unsafe { &mut *frames };
+                    if frames.is_none() {
+                        *frames = Some(Box::new(SegQueue::new()));
+                    }
+                });
+                STREAM
+            }
+        };
+        // Ordering: Release; [open], pairs with the Acquire in `deliver`.
+        self.state.store(generation | phase, Ordering::Release);
+        generation
+    }
+
+    /// The stream's frames.
+    ///
+    /// # Safety
+    ///
+    /// The slot was opened as a stream, and the caller of this is the consumer or owns the stream's receiving end.
+    #[inline]
+    pub(crate) unsafe fn frames(&self) -> Option<&SegQueue<Record>> {
+        self.frames.with(|frames| {
+            // SAFETY: written once, before the slot first became a stream; only read since.
+            unsafe { (*frames).as_deref() }
+        })
+    }
+
+    /// Delivers a record whose slot this is. `mask` selects the generation bits; `admit` accounts for a frame that is
+    /// about to be queued, or says that it must not be; it never refuses a terminal one.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the shard's consumer token.
+    #[inline]
+    pub(crate) unsafe fn deliver(&self, record: Record, mask: u64, admit: impl FnMut(&Record) -> bool) -> Delivery {
+        // Ordering: Acquire; pairs with [open], and with the free list's Release of whoever had the slot before.
+        let state = self.state.load(Ordering::Acquire);
+        if (state ^ record.sid) & mask != 0 {
+            return Delivery::Unknown(record);
+        }
+        match state & PHASE {
+            // SAFETY: the caller is the consumer.
+            UNARY => unsafe { self.complete(state, record) },
+            // SAFETY: the caller is the consumer.
+            STREAM => unsafe { self.append(state, record, admit) },
+            DONE => Delivery::Duplicate,
+            ENDED => Delivery::AfterEnd,
+            ORPHAN_UNARY => self.orphan_answered(state, true),
+            ORPHAN_STREAM => self.orphan_answered(state, record.reply.status().is_terminal()),
+            ORPHAN_ANSWERED => Delivery::Orphaned,
+            _ => Delivery::Unknown(record),
+        }
+    }
+
+    /// `UNARY` to `DONE`.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the consumer token, and has seen the phase `UNARY` in `state`.
+    #[inline]
+    unsafe fn complete(&self, state: u64, record: Record) -> Delivery {
+        let (sid, overflow) = (record.sid, record.reply.is_overflow());
+        self.result.with_mut(|result| {
+            // SAFETY: invariant 1: while the slot is open, `result` is the consumer's, and empty.
+            unsafe { (*result).write(record.reply) };
+        });
+        match self.close_open(state, DONE) {
+            Some(waker) => Delivery::Done(waker, overflow),
+            None => {
+                let reply = self.result.with(|result| {
+                    // SAFETY: invariant 1: nobody else touches it.
+                    let result = unsafe { result.read() };
+                    // SAFETY: written above, and not moved out since.
+                    unsafe { result.assume_init() }
+                });
+                Delivery::Unknown(Record { sid, reply })
+            }
+        }
+    }
+
+    /// Queues a frame; a terminal one takes `STREAM` to `ENDED`.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the consumer token, and has seen the phase `STREAM` in `state`.
+    unsafe fn append(&self, state: u64, mut record: Record, mut admit: impl FnMut(&Record) -> bool) -> Delivery {
+        // SAFETY: the caller has seen `STREAM`, and is the consumer.
+        let Some(frames) = (unsafe { self.frames() }) else { return Delivery::Unknown(record) };
+        if !admit(&record) {
+            record.reply = Reply::overflow();
+            admit(&record);
+        }
+        let (terminal, overflow) = (record.reply.status().is_terminal(), record.reply.is_overflow());
+        // A frame that is queued while the caller gives up carries its sid, so the next stream here discards it.
+        frames.push(record);
+        if !terminal {
+            return Delivery::Queued;
+        }
+        Delivery::Done(self.close_open(state, ENDED).flatten(), overflow)
+    }
+
+    /// Notes the terminal result of a call whose state is still to be put aside. In the orphan phases only the consumer
+    /// touches the word.
+    #[cold]
+    fn orphan_answered(&self, state: u64, terminal: bool) -> Delivery {
+        if terminal {
+            // Ordering: Relaxed; for the consumer itself, or the next one, which the token orders after it.
+            self.state.store(state & !PHASE | ORPHAN_ANSWERED, Ordering::Relaxed);
+        }
+        Delivery::Orphaned
+    }
+
+    /// Which terminal result an orphaned call still waits for; `None` if it has come. Only for the consumer.
+    pub(crate) fn orphan_waits_for(&self) -> Option<Kind> {
+        // Ordering: Acquire; whoever gave up came before (`give_up`).
+        match self.state.load(Ordering::Acquire) & PHASE {
+            ORPHAN_UNARY => Some(Kind::Unary),
+            ORPHAN_STREAM => Some(Kind::Stream),
+            _ => None,
+        }
+    }
+
+    /// Takes the word from an open phase to `phase`, whatever flags come and go meanwhile. `None` if the caller gave up;
+    /// otherwise the waker of a caller that sleeps.
+    #[inline]
+    fn close_open(&self, mut state: u64, phase: u64) -> Option<Option<Waker>> {
+        let open = state & !(LEASED | PARKED);
+        loop {
+            let closed = (open & !PHASE) | phase;
+            // Ordering: AcqRel; [complete] passes the result on, and pairs with [park]: the waker is visible.
+            // Relaxed on failure: only the flags of the word are looked at, and the exchange is tried again.
+            match self.state.compare_exchange(state, closed, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if state & PARKED != 0 => return Some(self.waker.take()),
+                Ok(_) => return Some(None),
+                Err(now) if now & !(LEASED | PARKED) == open => state = now,
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// After frames were queued: the waker of a receiver that sleeps.
+    #[inline]
+    pub(crate) fn frames_arrived(&self) -> Option<Waker> {
+        // Ordering: AcqRel; Release passes the frames on to a receiver that parks after this ([complete]), Acquire
+        // pairs with [park] of one that did before.
+        let state = self.state.fetch_and(!PARKED, Ordering::AcqRel);
+        if state & PARKED != 0 { self.waker.take() } else { None }
+    }
+
+    /// Whether the result, or the terminal frame, has arrived. Only for the caller that opened the slot.
+    #[inline]
+    pub(crate) fn is_answered(&self) -> bool {
+        // Ordering: Acquire; pairs with [complete].
+        matches!(self.state.load(Ordering::Acquire) & PHASE, DONE | ENDED)
+    }
+
+    /// Sets `PARKED` for a caller whose waker is registered; true if the answer has arrived, or frames may have, so
+    /// that it must look again.
+    #[inline]
+    pub(crate) fn park(&self) -> bool {
+        // Ordering: AcqRel; [park] passes the waker on; Acquire pairs with [complete] and `frames_arrived`.
+        let state = self.state.fetch_or(PARKED, Ordering::AcqRel);
+        matches!(state & PHASE, DONE | ENDED)
+    }
+
+    /// Clears `PARKED` and takes the waker, so that its owner looks around: a runtime that closes calls this.
+    pub(crate) fn disturb(&self) -> Option<Waker> {
+        self.frames_arrived()
+    }
+
+    /// Moves the result out.
+    ///
+    /// # Safety
+    ///
+    /// The caller opened the slot, has seen [`is_answered`](Self::is_answered) for a unary call, and calls this once.
+    #[inline]
+    pub(crate) unsafe fn take_result(&self) -> Reply {
+        self.result.with(|result| {
+            // SAFETY: in `DONE` the result is the caller's.
+            let result = unsafe { result.read() };
+            // SAFETY: in `DONE` the result is initialised, and by the contract it is not moved out before.
+            unsafe { result.assume_init() }
+        })
+    }
+
+    /// Ends the open phase for a caller that gives up. Only for the caller that opened the slot, once. With
+    /// `keep_leased`, a slot whose plugin holds pointers into the state goes to the consumer.
+    pub(crate) fn give_up(&self, step: u64, keep_leased: bool) -> GivenUp {
+        // Ordering: Acquire; pairs with [complete].
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            let (to, outcome) = match state & PHASE {
+                UNARY if keep_leased && state & LEASED != 0 => (bare(state) | ORPHAN_UNARY, GivenUp::Orphan),
+                STREAM if keep_leased && state & LEASED != 0 => (bare(state) | ORPHAN_STREAM, GivenUp::Orphan),
+                UNARY | STREAM => (bare(state).wrapping_add(step) | FREE, GivenUp::Free),
+                _ => return GivenUp::Late,
+            };
+            // Ordering: AcqRel; whoever finds the word changed comes after all that the caller did. Acquire on failure:
+            // the result may have arrived ([complete]).
+            match self.state.compare_exchange(state, to, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    drop(self.waker.take());
+                    return outcome;
+                }
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Takes a slot that is not open any more to the next generation. Only for its owner: the caller in `DONE` and
+    /// `ENDED`, the consumer in the orphan phases; the free list's Release follows.
+    #[inline]
+    pub(crate) fn retire(&self, step: u64) {
+        // Ordering: Relaxed; the word is ours. A late consumer that reads the old one finds no open phase either.
+        let state = self.state.load(Ordering::Relaxed);
+        // Ordering: Release; a plugin that asks for this slot's state sees that it is not open (`state.rs`).
+        self.state.store(bare(state).wrapping_add(step) | FREE, Ordering::Release);
+    }
+
+    /// Whether `sid` is open here.
+    pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
+        // Ordering: Acquire; whoever finds the slot open sees it as its opener left it ([open]).
+        let state = self.state.load(Ordering::Acquire);
+        (state ^ sid) & mask == 0 && matches!(state & PHASE, UNARY | STREAM)
+    }
+
+    /// Marks the open call `sid` as one whose plugin holds pointers into its state; false if it is not open any more.
+    pub(crate) fn lease(&self, sid: u64, mask: u64) -> bool {
+        // Ordering: Acquire, here and on failure; as in `is_open`.
+        let mut state = self.state.load(Ordering::Acquire);
+        loop {
+            if (state ^ sid) & mask != 0 || !matches!(state & PHASE, UNARY | STREAM) {
+                return false;
+            }
+            if state & LEASED != 0 {
+                return true;
+            }
+            // Ordering: AcqRel; giving up is an exchange of the same word: it finds the mark, or this fails.
+            match self.state.compare_exchange(state, state | LEASED, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// Notes that a result of the open call `sid` did not fit; false if that was noted before.
+    pub(crate) fn mark_overflowed(&self, sid: u64) -> bool {
+        // Ordering: Relaxed; the word is only compared, and coherence lets one producer in.
+        self.overflowed.swap(sid, Ordering::Relaxed) != sid
+    }
+
+    /// The generation bits now, and whether the slot is in use. For statistics.
+    pub(crate) fn census(&self, mask: u64) -> (u64, bool) {
+        // Ordering: Relaxed; a statistic.
+        let state = self.state.load(Ordering::Relaxed);
+        (state & mask, state & PHASE != FREE)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // Ordering: Relaxed; `&mut self` excludes everyone else.
+        if self.state.load(Ordering::Relaxed) & PHASE == DONE {
+            // SAFETY: `DONE`, and nobody is left to take the result.
+            drop(unsafe { self.take_result() });
+        }
+    }
+}
