@@ -10,7 +10,7 @@ pub struct PluginTimes {
     sum: u64,
     max: u64,
     /// What timing nothing shows; contained in every value.
-    overhead: u64,
+    overhead: f64,
     ticks_per_ns: f64,
     /// Lowest value, highest value and number of values, in rising order.
     buckets: Vec<(u64, u64, u64)>,
@@ -29,8 +29,9 @@ impl PluginTimes {
         let mut lines = text.lines();
         let mut head = lines.next()?.split(' ');
         let mut next = || head.next()?.parse::<u64>().ok();
-        let (count, sum, max, overhead) = (next()?, next()?, next()?, next()?);
-        let ticks_per_ns = head.next()?.parse().ok()?;
+        let (count, sum, max) = (next()?, next()?, next()?);
+        let mut next = || head.next()?.parse::<f64>().ok();
+        let (overhead, ticks_per_ns) = (next()?, next()?);
         let mut buckets = Vec::new();
         for line in lines {
             let mut numbers = line.split(' ').map(str::parse);
@@ -74,7 +75,7 @@ impl PluginTimes {
 
     /// Ticks without those of the clock itself, in ns.
     fn ns(&self, ticks: f64) -> f64 {
-        (ticks - self.overhead as f64).max(0.0) / self.ticks_per_ns
+        (ticks - self.overhead).max(0.0) / self.ticks_per_ns
     }
 }
 

@@ -37,3 +37,12 @@ impl Future for Answer {
         Poll::Pending
     }
 }
+
+impl Drop for Answer {
+    #[inline]
+    fn drop(&mut self) {
+        if self.pending.is_open() {
+            self.context.seats.ensure_drained(self.context, self.pending.shard());
+        }
+    }
+}

@@ -7,7 +7,8 @@
 //! | home | the reactor | changes to |
 //! | --- | --- | --- |
 //! | none | does not run | the tokio runtime of the first caller that parks, or the spare runtime |
-//! | a tokio runtime | is a task there | none, when that runtime is dropped; the spare runtime, when somebody parks elsewhere |
+//! | a tokio runtime | is a task there | the caretaker, when that runtime is dropped; the spare runtime, when somebody parks elsewhere |
+//! | the caretaker | is a task of the spare runtime, for results that come late; no caller relies on it | as none |
 //! | the spare runtime | is a task on a thread of ours | nothing else: that one is always driven |
 //!
 //! 1. A caller looks at its shard's home *each time it parks* ([`Seats::ensure_served`]), so no future is left to a reactor
@@ -36,6 +37,8 @@ use crate::{context::Context, error::NylonRingHostError, reactor, spare};
 const NONE: u64 = 0;
 /// The reactor runs on the spare runtime.
 const SPARE: u64 = u64::MAX;
+/// The reactor runs on the spare runtime until a caller parks.
+const CARETAKER: u64 = u64::MAX - 1;
 
 /// Where the threads of one host sit.
 #[derive(Debug)]
@@ -47,10 +50,12 @@ pub(crate) struct Seats {
     vacated: AtomicBool,
 }
 
+type Owners<'a> = MutexGuard<'a, Box<[Weak<()>]>>;
+
 /// Where a shard's reactor runs.
 #[derive(Debug)]
 struct Home {
-    /// `NONE`, `SPARE`, or the id of a tokio runtime. Written under the mutex of `owners`; a stale value is corrected there.
+    /// `NONE`, `SPARE`, `CARETAKER`, or the id of a tokio runtime. Written under the mutex of `owners`; a stale value is corrected there.
     runtime: AtomicU64,
     /// Counts the reactors that were started; the latest is the one that stays. Written under the mutex of `owners`.
     epoch: AtomicU64,
@@ -121,7 +126,7 @@ impl Seats {
         }
     }
 
-    fn owners(&self) -> MutexGuard<'_, Box<[Weak<()>]>> {
+    fn owners(&self) -> Owners<'_> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,7 +168,7 @@ impl Seats {
     /// [`NylonRingHostError::ReactorThread`] when it takes the spare runtime, and its thread cannot be started.
     #[inline]
     pub(crate) fn ensure_served(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
-        // Ordering: Acquire; a home that is seen was set after its reactor had been spawned.
+        // Ordering: Acquire; pairs with the Release of whoever set it, and spawns its reactor.
         let home = self.homes[shard].runtime.load(Ordering::Acquire);
         if home == SPARE {
             return Ok(());
@@ -204,29 +209,57 @@ impl Seats {
         shard: usize,
         here: Option<(u64, Handle)>,
     ) -> Result<(), NylonRingHostError> {
-        let _owners = self.owners();
+        let owners = self.owners();
         let home = &self.homes[shard];
         // Ordering: Relaxed; the mutex orders those who write it.
         let now = home.runtime.load(Ordering::Relaxed);
         let (id, handle) = match here {
             _ if now == SPARE => return Ok(()),
             Some((id, _)) if now == id => return Ok(()),
-            Some(here) if now == NONE => here,
+            Some(here) if now == NONE || now == CARETAKER => here,
             _ => (SPARE, spare::handle().map_err(NylonRingHostError::ReactorThread)?),
         };
-        self.start(context, shard, id, &handle);
+        self.start(owners, context, shard, id, &handle);
         Ok(())
     }
 
-    /// Spawns a reactor and makes it the one that stays. The mutex is held.
-    fn start(&self, context: &'static Context, shard: usize, id: u64, handle: &Handle) {
+    /// Sees to it that what comes for a call that was given up is drained, if only by the caretaker.
+    pub(crate) fn ensure_drained(&self, context: &'static Context, shard: usize) {
+        // Ordering: Relaxed; a home that is set a moment later is as good.
+        if self.homes[shard].runtime.load(Ordering::Relaxed) == NONE {
+            self.take_care(context, shard, |now, _| now == NONE);
+        }
+    }
+
+    /// Gives a shard to the caretaker, if its home and epoch are such. Without a thread for it the shard waits for the
+    /// next caller that parks.
+    #[cold]
+    fn take_care(&self, context: &'static Context, shard: usize, if_home: impl FnOnce(u64, u64) -> bool) {
+        let owners = self.owners();
+        let home = &self.homes[shard];
+        // Ordering: Relaxed, all; the mutex orders those who write them.
+        if self.vacated.load(Ordering::Relaxed)
+            || !if_home(home.runtime.load(Ordering::Relaxed), home.epoch.load(Ordering::Relaxed))
+        {
+            return;
+        }
+        match spare::handle() {
+            Ok(handle) => self.start(owners, context, shard, CARETAKER, &handle),
+            // Ordering: Release; as in `start`.
+            Err(_) => home.runtime.store(NONE, Ordering::Release),
+        }
+    }
+
+    /// Makes a new reactor the one that stays, and spawns it.
+    fn start(&self, owners: Owners<'_>, context: &'static Context, shard: usize, id: u64, handle: &Handle) {
         let home = &self.homes[shard];
         // Ordering: Relaxed; the mutex orders those who write it, and a reactor that reads an old one takes one more turn.
         let epoch = home.epoch.fetch_add(1, Ordering::Relaxed) + 1;
-        // A reactor that is dropped before its first poll, because its runtime is going down, moves out all the same.
-        handle.spawn(reactor::run(context, Tenancy { context, shard, epoch }));
         // Ordering: Release; pairs with the Acquire in `ensure_served`.
         home.runtime.store(id, Ordering::Release);
+        // A runtime that is going down drops what is spawned on it at once, and the tenancy with it, which takes the mutex.
+        drop(owners);
+        handle.spawn(reactor::run(context, Tenancy { context, shard, epoch }));
     }
 
     /// Whether the reactor of this epoch is still the one that stays.
@@ -237,11 +270,11 @@ impl Seats {
 
     /// Moves a reactor that cannot run where it is to the spare runtime.
     pub(crate) fn evict(&self, context: &'static Context, shard: usize, epoch: u64) {
-        let _owners = self.owners();
+        let owners = self.owners();
         if self.stays(shard, epoch)
             && let Ok(handle) = spare::handle()
         {
-            self.start(context, shard, SPARE, &handle);
+            self.start(owners, context, shard, SPARE, &handle);
         }
     }
 
@@ -252,8 +285,8 @@ impl Seats {
     }
 }
 
-/// A reactor's right to serve a shard. Dropping it, as a runtime that goes down does with its tasks, leaves the shard
-/// without a home, unless another reactor has taken over.
+/// A reactor's right to serve a shard. Dropping it, as a runtime that goes down does with its tasks, gives the shard to the
+/// caretaker, unless another reactor has taken over.
 #[derive(Debug)]
 pub(crate) struct Tenancy {
     context: &'static Context,
@@ -275,11 +308,9 @@ impl Tenancy {
 
 impl Drop for Tenancy {
     fn drop(&mut self) {
-        let seats = &self.context.seats;
-        let _owners = seats.owners();
-        if seats.stays(self.shard, self.epoch) {
-            // Ordering: Release; as in `start`.
-            seats.homes[self.shard].runtime.store(NONE, Ordering::Release);
+        if self.stays() {
+            let mine = self.epoch;
+            self.context.seats.take_care(self.context, self.shard, |_, epoch| epoch == mine);
         }
     }
 }

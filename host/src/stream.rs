@@ -88,6 +88,14 @@ impl Stream for StreamReceiver {
     }
 }
 
+impl Drop for StreamReceiver {
+    fn drop(&mut self) {
+        if self.frames.is_open() {
+            self.host.context.seats.ensure_drained(self.host.context, self.frames.shard());
+        }
+    }
+}
+
 impl fmt::Debug for StreamReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReceiver")

@@ -34,10 +34,19 @@ impl Ledger {
     }
 
     /// Whether `bytes` more would stay within the limit.
-    pub(crate) fn has_room(&self, shard: usize, bytes: u64) -> bool {
+    fn has_room(&self, shard: usize, bytes: u64) -> bool {
+        self.is_within(self.limit, shard, bytes)
+    }
+
+    /// Whether `bytes` more would stay within what overflow queues may use.
+    pub(crate) fn has_room_to_spill(&self, shard: usize, bytes: u64) -> bool {
+        self.is_within(self.limit / 2, shard, bytes)
+    }
+
+    fn is_within(&self, limit: u64, shard: usize, bytes: u64) -> bool {
         // Ordering: Relaxed, here and below; accounts are numbers, nothing is read on their strength.
         let own = self.accounts[shard].load(Ordering::Relaxed).saturating_add(bytes);
-        own <= self.limit / self.accounts.len() as u64 || self.used().saturating_add(bytes) <= self.limit
+        own <= limit / self.accounts.len() as u64 || self.used().saturating_add(bytes) <= limit
     }
 
     /// Charges a shard's account, whatever the limit.

@@ -46,6 +46,12 @@ impl<'rt> Pending<'rt> {
         self.shard.index
     }
 
+    /// Whether the call has neither been answered to its caller nor given up.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Enters a scope in which results that this thread sends to this call's shard do not wake the reactor.
     #[inline]
     pub fn inline_scope(&self) -> InlineScope<'rt> {

@@ -32,6 +32,12 @@ impl<'rt> Receiver<'rt> {
         self.shard.index
     }
 
+    /// Whether the stream has neither yielded its terminal frame nor been given up.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Enters a scope in which frames that this thread sends to this stream's shard do not wake the reactor.
     pub fn inline_scope(&self) -> InlineScope<'rt> {
         InlineScope::enter(self.shard)

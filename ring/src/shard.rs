@@ -12,8 +12,9 @@
 //! 2. The consumer delivers a record from the queue only after every position of the ring that was claimed when it took the
 //!    record: all that its producer had put into the ring before lies there.
 //! 3. Every push into the queue is followed by a ring of the doorbell, so the consumer may sleep whenever it likes.
-//! 4. The queue is bounded by the ledger. Past the limit a record is replaced by an overflow mark, at most one for each
-//!    open call; records for sids that are not open are dropped at the door.
+//! 4. The queue is bounded: it takes records up to half the ledger's limit (the other half is left to the streams' queues,
+//!    into which it drains), and past that one more for each open call: the small result of a unary call, or a mark that ends
+//!    a stream. Everything else, and whatever is sent for a sid that is not open, is dropped at the door and counted.
 //!
 //! Model in `loom-tests`: `shard::overflow_keeps_order`.
 
@@ -170,23 +171,35 @@ impl Shard {
     /// Puts a record that found the ring full into the overflow queue.
     #[cold]
     fn spill(&self, mut record: Record) {
-        self.ledger.release(self.index, record.ring_cost());
+        let charged = record.ring_cost();
         let slot = self.slab.slots().get(self.layout.slot(record.sid));
-        let Some(slot) = slot.filter(|slot| slot.is_open(record.sid, self.layout.generation_mask())) else {
+        let Some((slot, kind)) = slot.and_then(|slot| Some((slot, slot.open_kind(record.sid, self.mask())?))) else {
+            self.ledger.release(self.index, charged);
             self.counters.unknown_at_door.add_shared(1);
             return;
         };
-        if !record.reply.is_overflow() && !self.ledger.try_charge(self.index, record.spill_cost()) {
-            record.reply = Reply::overflow();
+        let cost = record.spill_cost();
+        let within_limit =
+            charged > 0 || (!record.reply.is_overflow() && self.ledger.has_room_to_spill(self.index, cost));
+        if !within_limit {
+            // One record for each open call may pass: the small result of a unary call, or the end of a stream.
+            if !slot.mark_overflowed(record.sid) {
+                self.counters.overflowed_at_door.add_shared(1);
+                return;
+            }
+            if kind == Kind::Stream {
+                record.reply = Reply::overflow();
+            }
         }
-        if record.reply.is_overflow() && !slot.mark_overflowed(record.sid) {
-            self.counters.overflowed_at_door.add_shared(1);
-            return;
-        }
+        self.ledger.charge(self.index, record.spill_cost() - charged);
         // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1).
         self.spilled.fetch_add(1, Ordering::Relaxed);
         self.overflow.push(record);
         self.doorbell.ring();
+    }
+
+    fn mask(&self) -> u64 {
+        self.layout.generation_mask()
     }
 
     // --- callers ---

@@ -375,11 +375,21 @@ impl Slot {
         self.state.store(bare(state).wrapping_add(step) | FREE, Ordering::Release);
     }
 
-    /// Whether `sid` is open here.
-    pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
+    /// What `sid` asks for, if it is open here.
+    pub(crate) fn open_kind(&self, sid: u64, mask: u64) -> Option<Kind> {
         // Ordering: Acquire; whoever finds the slot open sees it as its opener left it ([open]).
         let state = self.state.load(Ordering::Acquire);
-        (state ^ sid) & mask == 0 && matches!(state & PHASE, UNARY | STREAM)
+        match state & PHASE {
+            _ if (state ^ sid) & mask != 0 => None,
+            UNARY => Some(Kind::Unary),
+            STREAM => Some(Kind::Stream),
+            _ => None,
+        }
+    }
+
+    /// Whether `sid` is open here.
+    pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
+        self.open_kind(sid, mask).is_some()
     }
 
     /// Marks the open call `sid` as one whose plugin holds pointers into its state; false if it is not open any more.
@@ -401,7 +411,7 @@ impl Slot {
         }
     }
 
-    /// Notes that a result of the open call `sid` did not fit; false if that was noted before.
+    /// Notes that a result of the open call `sid` passed the limit; false if that was noted before.
     pub(crate) fn mark_overflowed(&self, sid: u64) -> bool {
         // Ordering: Relaxed; the word is only compared, and coherence lets one producer in.
         self.overflowed.swap(sid, Ordering::Relaxed) != sid

@@ -159,9 +159,9 @@ impl Worker {
             while let Some(job) = self.queue.pop() {
                 if settings.measure.load(Ordering::Relaxed) {
                     job.answer(|sid, status, payload| {
-                        let start = clock::ticks();
+                        let start = clock::start();
                         host.send(sid, status, payload);
-                        self.times.record(clock::ticks().saturating_sub(start));
+                        self.times.record(clock::end().saturating_sub(start));
                     });
                 } else {
                     job.answer(|sid, status, payload| {

@@ -75,7 +75,7 @@ fn bounds(index: usize) -> (u64, u64) {
 }
 
 /// The text of `/stats`.
-pub(crate) fn text<'a>(histograms: impl Iterator<Item = &'a Histogram>, overhead: u64, ticks_per_ns: f64) -> String {
+pub(crate) fn text<'a>(histograms: impl Iterator<Item = &'a Histogram>, overhead: f64, ticks_per_ns: f64) -> String {
     let (mut buckets, mut sum, mut max) = (vec![0_u64; BUCKETS], 0_u64, 0);
     for histogram in histograms {
         for (total, counter) in buckets.iter_mut().zip(&histogram.buckets) {
@@ -125,8 +125,8 @@ mod tests {
         a.record(3);
         b.record(3);
         b.record(40);
-        assert_eq!(text([&a, &b].into_iter(), 7, 2.5), "3 46 40 7 2.5\n3 3 2\n40 41 1\n");
+        assert_eq!(text([&a, &b].into_iter(), 7.5, 2.5), "3 46 40 7.5 2.5\n3 3 2\n40 41 1\n");
         b.reset();
-        assert_eq!(text([&b].into_iter(), 7, 2.5), "0 0 0 7 2.5\n");
+        assert_eq!(text([&b].into_iter(), 7.5, 2.5), "0 0 0 7.5 2.5\n");
     }
 }

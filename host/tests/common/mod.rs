@@ -62,12 +62,12 @@ macro_rules! on_both_runtimes {
 }
 
 /// Ends the process when a test has not ended in time: a future that blocks cannot be timed out.
-struct Watchdog {
+pub struct Watchdog {
     _alive: mpsc::Sender<()>,
 }
 
 impl Watchdog {
-    fn new(name: &'static str) -> Self {
+    pub fn new(name: &'static str) -> Self {
         let (alive, dead) = mpsc::channel();
         thread::spawn(move || {
             if dead.recv_timeout(LIMIT + LIMIT / 2) == Err(RecvTimeoutError::Timeout) {

@@ -121,6 +121,7 @@ async fn a_host_dropped_while_threads_call_back() {
 /// A runtime that is dropped takes its reactors with it; the host goes on with the next one.
 #[test]
 fn a_runtime_dropped_with_calls_in_flight() {
+    let _watchdog = common::Watchdog::new("a_runtime_dropped_with_calls_in_flight");
     let rig = Rig::new();
     for round in 0..5_u32 {
         let runtime = if round % 2 == 0 {

@@ -211,10 +211,10 @@ mod measured {
         let body = vec![b'f'; 256];
         for _ in 0..4 {
             reset_peak();
-            let stream = rig.host.call_stream_view(view("/endless", "", &body)).await;
-            let mut stream = stream.unwrap();
             let full = |m: &Metrics| m.overflowed + m.overflow_dropped;
             let before = full(&rig.host.metrics());
+            let stream = rig.host.call_stream_view(view("/endless", "", &body)).await;
+            let mut stream = stream.unwrap();
             rig.until("the buffer to fill", |m| full(m) > before).await;
             // The plugin goes on sending for a while; up to 500 MiB, were it all kept.
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -4,6 +4,14 @@
 
 #[cfg(nylon_loom)]
 mod ring;
+#[cfg(nylon_loom)]
+mod shard;
+#[cfg(nylon_loom)]
+mod slab;
+#[cfg(nylon_loom)]
+mod state;
+#[cfg(nylon_loom)]
+mod stream;
 
 #[cfg(nylon_loom)]
 #[global_allocator]

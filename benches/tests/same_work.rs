@@ -1,0 +1,148 @@
+//! Every contender gives the right answer to every kind of work: otherwise a comparison would compare nothing.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
+
+use std::{path::PathBuf, time::Duration};
+
+use nylon_ring::NrStatus;
+use nylon_ring_benches::{
+    BenchError, Contender, Mutex, MutexView, Ring, RingCall,
+    compare::CASES,
+    drive::{self, Plan},
+    plugin,
+    work::{Flavour, Idle, Shape, Work},
+};
+
+/// What answers of the plugin are made of.
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| i as u8).collect()
+}
+
+fn path() -> PathBuf {
+    plugin().unwrap()
+}
+
+/// Runs `check` with a host against two threads of the plugin, on both kinds of runtime.
+fn with_host<C: Contender, F: Future<Output = Result<(), BenchError>>>(check: impl Fn(C) -> F) {
+    for runtime in [Flavour::CurrentThread, Flavour::Workers(2)] {
+        let shape = Shape::of(Work::BG_EMPTY).against(2, Idle::BRIEF);
+        let run = async {
+            let host = drive::set_up::<C>(&path(), &shape).await?;
+            check(host.clone()).await?;
+            host.shutdown().await
+        };
+        let run = async { tokio::time::timeout(Duration::from_secs(60), run).await };
+        let result = runtime.build().unwrap().block_on(run);
+        result.expect("answers within a minute").unwrap();
+    }
+}
+
+async fn unary<C: Contender>(host: C) -> Result<(), BenchError> {
+    for (path, body, expected) in [
+        ("/e", &b""[..], vec![]),
+        ("/k", b"", pattern(1024)),
+        ("/c", b"as it came", b"as it came".to_vec()),
+        ("/c", b"", vec![]),
+        ("/be", b"", vec![]),
+        ("/bk", b"", pattern(1024)),
+    ] {
+        let len = expected.len();
+        let fetched = host.fetch(path, body).await?;
+        assert_eq!(fetched, (NrStatus::Ok, expected), "{path}");
+        assert_eq!(host.call(path, body).await?, (NrStatus::Ok, len), "{path}");
+    }
+    Ok(())
+}
+
+async fn streams<C: Contender>(host: C) -> Result<(), BenchError> {
+    for (path, frames, len) in
+        [("/f/0", 0, 0), ("/f/8", 8, 0), ("/bf/0", 0, 0), ("/bf/32", 32, 64), ("/bf/300", 300, 64)]
+    {
+        let mut expected = vec![(NrStatus::Ok, pattern(len)); frames];
+        expected.push((NrStatus::StreamEnd, vec![]));
+        assert_eq!(host.frames(path).await?, expected, "{path}");
+        let counted = host.stream(path).await?;
+        assert_eq!(counted, (frames as u64 + 1, frames * len), "{path}");
+    }
+    Ok(())
+}
+
+async fn refusals<C: Contender>(host: C) -> Result<(), BenchError> {
+    for path in ["/", "", "/b", "/bx", "/f/", "/f/x", "/threads/2", "/nothing"] {
+        assert!(host.call(path, b"").await.is_err(), "{path}");
+    }
+    // And it goes on.
+    assert_eq!(host.call("/e", b"").await?, (NrStatus::Ok, 0));
+    Ok(())
+}
+
+/// Every row of the comparison, for a moment: the driver checks each answer.
+fn rows<C: Contender>() {
+    for case in CASES {
+        let mut shape = case.shape;
+        shape.count_allocations = false; // this program does not count them
+        let plan = Plan { warm_up: Duration::from_millis(1), time: Duration::from_millis(10) };
+        let sample =
+            drive::measure::<C>(&path(), &shape, plan).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+        assert!(sample.results >= shape.in_flight as u64, "{}", case.name);
+        assert_eq!(sample.times.is_some(), shape.time_send, "{}", case.name);
+        if let Some(times) = sample.times {
+            assert_eq!(times.count(), sample.results, "{}", case.name);
+            assert!(times.quantile(0.5) <= times.quantile(0.9999));
+        }
+    }
+}
+
+/// Two hosts of one library at the same time do not see each other's results.
+fn hosts_side_by_side<C: Contender>() {
+    with_host::<C, _>(|one| async move {
+        let shape = Shape::of(Work::BG_EMPTY);
+        let other = drive::set_up::<C>(&path(), &shape).await?;
+        for _ in 0..100 {
+            assert_eq!(one.call("/bk", b"").await?, (NrStatus::Ok, 1024));
+            assert_eq!(other.call("/be", b"").await?, (NrStatus::Ok, 0));
+        }
+        other.shutdown().await?;
+        assert_eq!(one.call("/bk", b"").await?, (NrStatus::Ok, 1024));
+        Ok(())
+    });
+}
+
+macro_rules! contender {
+    ($($module:ident $contender:ty;)+) => {$(
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn unary() {
+                with_host(super::unary::<$contender>);
+            }
+
+            #[test]
+            fn streams() {
+                with_host(super::streams::<$contender>);
+            }
+
+            #[test]
+            fn refusals() {
+                with_host(super::refusals::<$contender>);
+            }
+
+            #[test]
+            fn rows() {
+                super::rows::<$contender>();
+            }
+
+            #[test]
+            fn hosts_side_by_side() {
+                super::hosts_side_by_side::<$contender>();
+            }
+        }
+    )+};
+}
+
+contender! {
+    mutex Mutex;
+    mutex_view MutexView;
+    ring Ring;
+    ring_call RingCall;
+}

@@ -1,0 +1,189 @@
+//! `slab.rs`, `slot.rs`, `pending.rs`: the life of a unary call.
+
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use loom::{future::block_on, sync::Arc, thread};
+use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
+use nylon_ring_runtime::{NrStatus, Reactor, Runtime, Turn};
+
+/// Sends one result of [`MARKED`] bytes, all `byte`, from a thread of its own.
+fn answer(runtime: &Arc<Runtime>, sid: u64, byte: u8) -> thread::JoinHandle<()> {
+    let runtime = runtime.clone();
+    thread::spawn(move || runtime.send(sid, NrStatus::Ok, &[byte; MARKED]))
+}
+
+/// One turn, on a thread of its own.
+fn turn(runtime: &Arc<Runtime>) -> thread::JoinHandle<()> {
+    let runtime = runtime.clone();
+    thread::spawn(move || drain(runtime.reactor(0).unwrap()))
+}
+
+fn drain(reactor: Reactor<'_>) {
+    while reactor.turn(64) == Turn::More {}
+}
+
+/// A call is given up and its only slot used again while the first result is on its way. Legal: the second call gets its
+/// own result, and the first result was dropped as unknown or abandoned.
+#[test]
+fn reuse_against_late_result() {
+    model("slab::reuse_against_late_result", Bound::Two, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let first = runtime.open(0).unwrap();
+        let old = first.sid();
+        let late = answer(&runtime, old, 1);
+        let reacting = turn(&runtime);
+        drop(first);
+        let mut second = runtime.open(0).unwrap();
+        assert_ne!(second.sid(), old);
+        runtime.send(second.sid(), NrStatus::Ok, &[2; MARKED]);
+        late.join().unwrap();
+        reacting.join().unwrap();
+        drain(runtime.reactor(0).unwrap());
+        assert_eq!(second.try_take().unwrap().unwrap()[0], 2);
+        let metrics = runtime.metrics();
+        assert_eq!((metrics.opened, metrics.in_flight), (2, 0));
+        assert_eq!(metrics.delivered + metrics.unknown_sid, 2);
+        assert_eq!(metrics.cancelled + metrics.abandoned, 1);
+        drop(second);
+        drop(runtime);
+        assert_eq!(marked(), before, "payloads leaked or were freed twice");
+    });
+}
+
+/// A caller parks while its result is delivered. Legal: it finds the result, or is woken; nothing else reads it.
+#[test]
+fn complete_against_park() {
+    model("slab::complete_against_park", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        let (shared, sid) = (runtime.clone(), call.sid());
+        let reacting = thread::spawn(move || {
+            shared.send(sid, NrStatus::Ok, &[1; MARKED]);
+            react_until(shared.reactor(0).unwrap(), || shared.metrics().delivered == 1);
+        });
+        let reply = block_on(call).unwrap();
+        assert_eq!(&reply[..], [1; MARKED]);
+        drop(reply);
+        reacting.join().unwrap();
+        assert_eq!(runtime.metrics().in_flight, 0);
+        drop(runtime);
+        assert_eq!(marked(), before);
+    });
+}
+
+/// A caller gives up while its result is delivered. Legal: the result is unknown, or delivered and abandoned; the slot is
+/// freed exactly once, and the next call gets its own result only.
+#[test]
+fn cancel_against_complete() {
+    model("slab::cancel_against_complete", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let first = runtime.open(0).unwrap();
+        runtime.send(first.sid(), NrStatus::Ok, &[1; MARKED]);
+        let reacting = turn(&runtime);
+        drop(first);
+        let mut second = runtime.open(0).unwrap();
+        assert!(runtime.open(0).is_err(), "the one slot was freed twice");
+        reacting.join().unwrap();
+        drain(runtime.reactor(0).unwrap());
+        assert!(second.try_take().is_none());
+        runtime.send(second.sid(), NrStatus::Ok, &[2; MARKED]);
+        assert_eq!(second.try_take().unwrap().unwrap()[0], 2);
+        let metrics = runtime.metrics();
+        assert_eq!(metrics.delivered + metrics.unknown_sid, 2);
+        assert_eq!(metrics.cancelled + metrics.abandoned, 1);
+        drop(second);
+        drop(runtime);
+        assert_eq!(marked(), before);
+    });
+}
+
+/// Two threads answer one call. Legal: the caller gets either result, whole, and the other is a duplicate or unknown.
+#[test]
+fn first_result_wins() {
+    model("slab::first_result_wins", Bound::Two, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let call = runtime.open(0).unwrap();
+        let answers = [answer(&runtime, call.sid(), 1), answer(&runtime, call.sid(), 2)];
+        let mut call = Some(call);
+        let mut winner = 0;
+        react_until(runtime.reactor(0).unwrap(), || {
+            if let Some(Some(reply)) = call.as_mut().map(|call| call.try_take()) {
+                winner = reply.unwrap()[0];
+                call = None;
+            }
+            let metrics = runtime.metrics();
+            metrics.delivered + metrics.duplicate + metrics.unknown_sid == 2
+        });
+        if let Some(call) = call.as_mut() {
+            winner = call.try_take().unwrap().unwrap()[0];
+        }
+        drop(call);
+        assert!(winner == 1 || winner == 2);
+        answers.into_iter().for_each(|answer| answer.join().unwrap());
+        assert_eq!((runtime.metrics().delivered, runtime.metrics().in_flight), (1, 0));
+        drop(runtime);
+        assert_eq!(marked(), before);
+    });
+}
+
+/// Three threads use two slots. Legal: no slot is given to two callers at once; a slot is either found or truly in use.
+#[test]
+fn two_callers_share_the_free_list() {
+    model("slab::two_callers_share_the_free_list", Bound::Two, || {
+        let runtime = Arc::new(small(1, 2));
+        let callers = [(); 2].map(|()| {
+            let runtime = runtime.clone();
+            thread::spawn(move || {
+                let first = runtime.open(0).unwrap().sid();
+                let second = runtime.open(0).unwrap();
+                assert_ne!(first, second.sid());
+                let twin = runtime.open(0);
+                assert!(twin.is_err() || twin.unwrap().sid() & 31 != second.sid() & 31);
+            })
+        });
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        let (one, two) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
+        assert_ne!(one.sid() & 31, two.sid() & 31);
+        assert!(runtime.open(0).is_err());
+    });
+}
+
+struct Quiet;
+
+impl Wake for Quiet {
+    fn wake(self: std::sync::Arc<Self>) {}
+}
+
+/// A slot that is free again keeps no waker: a waker holds its task. Legal: after the call is over, by result or by giving
+/// up, the caller's is the only handle to its waker.
+#[test]
+fn no_waker_stays_behind() {
+    model("slab::no_waker_stays_behind", Bound::Three, || {
+        let runtime = Arc::new(small(1, 1));
+        let quiet = std::sync::Arc::new(Quiet);
+        {
+            let call = runtime.open(0).unwrap();
+            let (shared, sid) = (runtime.clone(), call.sid());
+            let reacting = thread::spawn(move || {
+                shared.send(sid, NrStatus::Ok, &[1]);
+                drain(shared.reactor(0).unwrap());
+            });
+            let waker = Waker::from(quiet.clone());
+            let mut call = pin!(call);
+            let polled = call.as_mut().poll(&mut Context::from_waker(&waker));
+            reacting.join().unwrap();
+            if polled.is_pending() {
+                assert!(matches!(call.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok(_))));
+            }
+        }
+        assert_eq!(std::sync::Arc::strong_count(&quiet), 1);
+    });
+}

@@ -1,0 +1,138 @@
+//! `state.rs`: what plugins store per call, and when it is freed.
+//!
+//! Values are of [`MARKED`] bytes, so that one that is freed too late, twice, or never is seen.
+
+use loom::{sync::Arc, thread};
+use nylon_ring_loom_tests::{Bound, MARKED, marked, model, small};
+use nylon_ring_runtime::{NrStatus, Runtime, Turn};
+
+fn drain(runtime: &Runtime) {
+    while runtime.reactor(0).unwrap().turn(64) == Turn::More {}
+}
+
+/// A plugin thread stores a value while another looks for it. Legal: nothing, or the value, whole; afterwards the value.
+#[test]
+fn set_against_get() {
+    model("state::set_against_get", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        let (shared, sid) = (runtime.clone(), call.sid());
+        let setter = thread::spawn(move || {
+            shared.set_state(sid, "k", &[1; MARKED]).unwrap();
+            shared.set_state(sid, "k", &[2; MARKED]).unwrap();
+        });
+        if let Some(value) = runtime.get_state(sid, "k") {
+            // SAFETY: no terminal result has been sent for the sid.
+            let value = unsafe { value.as_ref() };
+            assert!(value == [1; MARKED] || value == [2; MARKED]);
+        }
+        setter.join().unwrap();
+        // SAFETY: as above.
+        assert_eq!(unsafe { runtime.get_state(sid, "k").unwrap().as_ref() }, [2; MARKED]);
+        drop(call);
+        drain(&runtime);
+        runtime.send(sid, NrStatus::Ok, &[]);
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
+    });
+}
+
+/// A call is given up while plugin threads store and look. Legal: who found the value may read it until the terminal result
+/// is sent; after that nothing is left but what a late `set` put into the slot, which the next call takes along.
+#[test]
+fn close_against_get() {
+    model("state::close_against_get", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        let shared = runtime.clone();
+        let getter = thread::spawn(move || {
+            if let Some(value) = shared.get_state(sid, "k") {
+                thread::yield_now();
+                assert!(marked() > before, "the value was freed under its reader");
+                // SAFETY: the terminal result is sent below.
+                assert_eq!(unsafe { value.as_ref() }, [1; MARKED]);
+                shared.send(sid, NrStatus::Ok, &[]);
+            }
+        });
+        drop(call);
+        drain(&runtime);
+        getter.join().unwrap();
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
+        assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// The same, and the plugin thread stores. Legal: the store is refused, or its value goes with this call or the next.
+#[test]
+fn close_against_set() {
+    model("state::close_against_set", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        let (shared, sid) = (runtime.clone(), call.sid());
+        let setter = thread::spawn(move || {
+            let _ = shared.set_state(sid, "k", &[1; MARKED]);
+            assert!(shared.get_state(sid + (1 << 40), "k").is_none());
+        });
+        drop(call);
+        setter.join().unwrap();
+        let next = runtime.open(0).unwrap();
+        assert!(runtime.get_state(next.sid(), "k").is_none(), "the state of another call");
+        drop(next);
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
+    });
+}
+
+/// A call whose plugin holds a pointer is given up while its result is delivered. Legal: the state goes with the terminal
+/// result, whichever comes first.
+#[test]
+fn orphan_against_complete() {
+    model("state::orphan_against_complete", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        let shared = runtime.clone();
+        let plugin = thread::spawn(move || {
+            shared.send(sid, NrStatus::Ok, &[]);
+            drain(&shared);
+        });
+        drop(call);
+        plugin.join().unwrap();
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "the state outlives the terminal result");
+        assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// The same for a stream: the receiver takes the end, or gives up, while the end is delivered.
+#[test]
+fn orphan_against_end() {
+    model("state::orphan_against_end", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let mut frames = runtime.open_stream(0).unwrap();
+        let sid = frames.sid();
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        let shared = runtime.clone();
+        let plugin = thread::spawn(move || {
+            shared.send(sid, NrStatus::StreamEnd, &[]);
+            drain(&shared);
+        });
+        let _ = frames.try_next();
+        drop(frames);
+        plugin.join().unwrap();
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "the state outlives the terminal frame");
+        assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
