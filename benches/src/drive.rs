@@ -76,13 +76,13 @@ pub fn measure<C: Contender>(plugin: &Path, shape: &Shape, plan: Plan) -> Result
         let host = set_up::<C>(plugin, shape).await?;
         drive(&host, shape, plan.warm_up).await?;
         if shape.time_send {
-            host.control("/reset").await?;
+            when_idle(&host, "/reset").await?;
         }
         let count = shape.count_allocations.then(Count::start);
         let (elapsed, results) = drive(&host, shape, plan.time).await?;
         let allocations = count.map_or(0, Count::finish);
         let times = if shape.time_send {
-            let (_, text) = host.fetch("/stats", b"").await?;
+            let text = when_idle(&host, "/stats").await?;
             Some(PluginTimes::parse(&String::from_utf8_lossy(&text))?)
         } else {
             None
@@ -103,6 +103,29 @@ pub async fn set_up<C: Contender>(plugin: &Path, shape: &Shape) -> Result<C, Ben
     host.control(&format!("/measure/{}", u32::from(shape.time_send))).await?;
     host.control(&format!("/threads/{}", shape.threads)).await?;
     Ok(host)
+}
+
+/// Asks the plugin for what it does only while its threads have no work. They have none when this is called, but one may
+/// be about to record the time of a result that has already come.
+async fn when_idle<C: Contender>(host: &C, path: &str) -> Result<Vec<u8>, BenchError> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let start = Instant::now();
+    loop {
+        match host.fetch(path, b"").await? {
+            (NrStatus::Ok, answer) => return Ok(answer),
+            (NrStatus::Err, _) if start.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            (status, answer) => {
+                return Err(BenchError::Answer {
+                    contender: C::NAME,
+                    path: path.to_owned(),
+                    status,
+                    len: answer.len(),
+                });
+            }
+        }
+    }
 }
 
 /// Runs the tasks for about this long; how long it was, and how many results there were.
@@ -168,27 +191,28 @@ impl Run {
     }
 }
 
-/// One task: calls until it is told to stop; the number of results.
+/// One task: calls until it is told to stop, at least once; the number of results.
 async fn repeat<C: Contender>(host: &C, work: Work, stop: &AtomicBool) -> Result<u64, BenchError> {
     let mut results = 0;
     match work {
-        Work::Unary { path, len } => {
-            while !stop.load(Relaxed) {
-                let answer = host.call(path, b"").await?;
-                if answer != (NrStatus::Ok, len) {
-                    return Err(BenchError::Answer {
-                        contender: C::NAME,
-                        path: path.to_owned(),
-                        status: answer.0,
-                        len: answer.1,
-                    });
-                }
-                results += 1;
+        Work::Unary { path, len } => loop {
+            let answer = host.call(path, b"").await?;
+            if answer != (NrStatus::Ok, len) {
+                return Err(BenchError::Answer {
+                    contender: C::NAME,
+                    path: path.to_owned(),
+                    status: answer.0,
+                    len: answer.1,
+                });
             }
-        }
+            results += 1;
+            if stop.load(Relaxed) {
+                return Ok(results);
+            }
+        },
         Work::Stream { path, frames, len } => {
             let expected = (frames + 1, frames as usize * len);
-            while !stop.load(Relaxed) {
+            loop {
                 let got = host.stream(path).await?;
                 if got != expected {
                     return Err(BenchError::Frames {
@@ -199,8 +223,10 @@ async fn repeat<C: Contender>(host: &C, work: Work, stop: &AtomicBool) -> Result
                     });
                 }
                 results += got.0;
+                if stop.load(Relaxed) {
+                    return Ok(results);
+                }
             }
         }
     }
-    Ok(results)
 }

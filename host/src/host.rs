@@ -9,7 +9,7 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::{InlineScope, Pending, Receiver};
+use nylon_ring_runtime::{Pending, Receiver};
 
 use crate::{
     builder::HostBuilder,
@@ -20,7 +20,7 @@ use crate::{
     loader::LoadedPlugin,
     metrics::{self, Metrics},
     payload::Payload,
-    request::{AbiRequest, HighLevelRequest, RequestView},
+    request::{HighLevelRequest, RequestView},
     shutdown,
     stream::StreamReceiver,
 };
@@ -106,12 +106,16 @@ impl NylonRingHost {
     /// [`ShuttingDown`](NylonRingHostError::ShuttingDown) and [`Closed`](NylonRingHostError::Closed) before and after
     /// `handle` when the host is shut down, [`TooLarge`](NylonRingHostError::TooLarge) for text of 4 GiB or more.
     pub async fn call(&self, request: HighLevelRequest) -> Result<(NrStatus, Vec<u8>), NylonRingHostError> {
-        let pending = self.inner.open()?;
-        let handled = request.with_abi(|abi| self.inner.handle(&pending.inline_scope(), pending.sid(), abi));
-        let pending = self.inner.accepted(pending, handled, Pending::refuse)?;
+        let mut pending = self.inner.open()?;
+        let sid = pending.sid();
+        let handled = request.with_abi(|abi| pending.inline(|| self.inner.plugin.handle(sid, abi)));
+        let mut pending = self.inner.accepted(pending, handled, Pending::refuse)?;
         // The request is not needed any more: `handle` copied what it wants.
         drop(request);
-        let reply = Answer::new(self.inner.context, pending).await?;
+        let reply = match pending.try_take() {
+            Some(answer) => answer.map_err(NylonRingHostError::waiting)?,
+            None => Answer::new(self.inner.context, pending).await?,
+        };
         Ok((reply.status(), reply.into_vec()))
     }
 
@@ -123,10 +127,14 @@ impl NylonRingHost {
     /// As [`call`](Self::call).
     #[inline]
     pub async fn call_view(&self, request: RequestView<'_>) -> Result<(NrStatus, Payload), NylonRingHostError> {
-        let pending = self.inner.open()?;
-        let handled = request.with_abi(|abi| self.inner.handle(&pending.inline_scope(), pending.sid(), abi));
-        let pending = self.inner.accepted(pending, handled, Pending::refuse)?;
-        let reply = Answer::new(self.inner.context, pending).await?;
+        let mut pending = self.inner.open()?;
+        let sid = pending.sid();
+        let handled = request.with_abi(|abi| pending.inline(|| self.inner.plugin.handle(sid, abi)));
+        let mut pending = self.inner.accepted(pending, handled, Pending::refuse)?;
+        let reply = match pending.try_take() {
+            Some(answer) => answer.map_err(NylonRingHostError::waiting)?,
+            None => Answer::new(self.inner.context, pending).await?,
+        };
         Ok((reply.status(), Payload::from(reply)))
     }
 
@@ -137,7 +145,8 @@ impl NylonRingHost {
     /// As [`call`](Self::call), without those that come with results: a stream delivers them as its last frame.
     pub async fn call_stream(&self, request: HighLevelRequest) -> Result<StreamReceiver, NylonRingHostError> {
         self.inner.start_stream(|receiver| {
-            request.with_abi(|abi| self.inner.handle(&receiver.inline_scope(), receiver.sid(), abi))
+            let sid = receiver.sid();
+            request.with_abi(|abi| receiver.inline(|| self.inner.plugin.handle(sid, abi)))
         })
     }
 
@@ -148,7 +157,8 @@ impl NylonRingHost {
     /// As [`call_stream`](Self::call_stream).
     pub async fn call_stream_view(&self, request: RequestView<'_>) -> Result<StreamReceiver, NylonRingHostError> {
         self.inner.start_stream(|receiver| {
-            request.with_abi(|abi| self.inner.handle(&receiver.inline_scope(), receiver.sid(), abi))
+            let sid = receiver.sid();
+            request.with_abi(|abi| receiver.inline(|| self.inner.plugin.handle(sid, abi)))
         })
     }
 
@@ -173,12 +183,6 @@ impl Inner {
     fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
         let context = self.context;
         context.runtime.open(context.seats.shard()).map_err(NylonRingHostError::opening)
-    }
-
-    /// Hands a request to the plugin. The scope is the proof that answers given meanwhile need no doorbell.
-    #[inline]
-    fn handle(&self, _scope: &InlineScope<'_>, sid: u64, request: AbiRequest<'_>) -> Result<(), Refusal> {
-        self.plugin.handle(sid, request)
     }
 
     /// Goes on with a call that the plugin took, or closes it.
@@ -208,11 +212,11 @@ impl Inner {
 
     fn start_stream(
         self: &Arc<Self>,
-        hand_over: impl FnOnce(&Receiver<'static>) -> Handled,
+        hand_over: impl FnOnce(&mut Receiver<'static>) -> Handled,
     ) -> Result<StreamReceiver, NylonRingHostError> {
         let context = self.context;
-        let receiver = context.runtime.open_stream(context.seats.shard()).map_err(NylonRingHostError::opening)?;
-        let handled = hand_over(&receiver);
+        let mut receiver = context.runtime.open_stream(context.seats.shard()).map_err(NylonRingHostError::opening)?;
+        let handled = hand_over(&mut receiver);
         let receiver = self.accepted(receiver, handled, Receiver::refuse)?;
         Ok(StreamReceiver::new(self.clone(), receiver))
     }

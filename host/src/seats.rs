@@ -223,11 +223,16 @@ impl Seats {
         Ok(())
     }
 
-    /// Sees to it that what comes for a call that was given up is drained, if only by the caretaker.
+    /// Sees to it that what comes while nobody waits for it is drained, if only by the caretaker: late results of calls that
+    /// were given up, frames of streams that are not read.
     pub(crate) fn ensure_drained(&self, context: &'static Context, shard: usize) {
         // Ordering: Relaxed; a home that is set a moment later is as good.
         if self.homes[shard].runtime.load(Ordering::Relaxed) == NONE {
-            self.take_care(context, shard, |now, _| now == NONE);
+            match current_runtime() {
+                // Without a thread for it the shard waits for the next caller that parks, which reports the error.
+                here @ Some(_) => drop(self.move_in(context, shard, here)),
+                None => self.take_care(context, shard, |now, _| now == NONE),
+            }
         }
     }
 

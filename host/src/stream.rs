@@ -36,15 +36,18 @@ pub struct StreamReceiver {
 
 impl StreamReceiver {
     pub(crate) fn new(host: Arc<Inner>, frames: Receiver<'static>) -> Self {
+        host.context.seats.ensure_drained(host.context, frames.shard());
         Self { frames, host, error: None }
     }
 
     /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
+    #[inline]
     pub async fn recv(&mut self) -> Option<StreamFrame> {
         poll_fn(|cx| self.poll_recv(cx)).await
     }
 
     /// Polls for the next frame.
+    #[inline]
     pub fn poll_recv(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
         let error = match self.frames.poll_next(cx) {
             Poll::Ready(None) => return Poll::Ready(None),
@@ -85,14 +88,6 @@ impl Stream for StreamReceiver {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
         self.get_mut().poll_recv(cx)
-    }
-}
-
-impl Drop for StreamReceiver {
-    fn drop(&mut self) {
-        if self.frames.is_open() {
-            self.host.context.seats.ensure_drained(self.host.context, self.frames.shard());
-        }
     }
 }
 

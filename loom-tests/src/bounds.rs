@@ -20,7 +20,6 @@ pub enum Bound {
 /// Explores `f`, and prints how many executions that took.
 ///
 /// `LOOM_MAX_PREEMPTIONS` overrides the bound; an exploration is never cut short in silence.
-#[expect(clippy::disallowed_types, reason = "counts executions, from outside the model")]
 pub fn model(name: &str, bound: Bound, f: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicU64::new(0));
     let count = executions.clone();

@@ -14,10 +14,11 @@ use std::{
 use arrayvec::ArrayVec;
 
 use crate::{
-    reply::Record,
+    frames::Run,
+    reply::{Record, Reply},
     ring::Armed,
     shard::Shard,
-    slot::{Delivery, Kind},
+    slot::{Delivery, Kind, Slot},
     state,
     sync::Ordering,
     token::LetGo,
@@ -71,7 +72,8 @@ impl Wakers {
 impl Drop for Wakers {
     #[inline]
     fn drop(&mut self) {
-        mem::take(&mut self.0).into_iter().for_each(wake);
+        // By reference: moving the array out would copy all of it, once a batch.
+        self.0.drain(..).for_each(wake);
     }
 }
 
@@ -171,7 +173,7 @@ impl Held<'_> {
         self.shard.consumer.with_mut(|consumer| {
             // SAFETY: `self` proves that this thread holds the token, and the reference ends with this closure.
             let consumer = unsafe { &mut *consumer };
-            let mut drain = Drain { shard: self.shard, consumer, wakers, stream: None, released: 0, count: 0 };
+            let mut drain = Drain { shard: self.shard, consumer, wakers, run: None, count: 0 };
             drain.run(then)
         })
     }
@@ -182,10 +184,8 @@ struct Drain<'a> {
     shard: &'a Shard,
     consumer: &'a mut Consumer,
     wakers: &'a mut Wakers,
-    /// The slot of the stream whose frames were queued last, and whose receiver is not told yet.
-    stream: Option<usize>,
-    /// Bytes that left ring and overflow queue.
-    released: u64,
+    /// Frames of one stream that came in a row, and its slot; not handed over yet.
+    run: Option<(usize, Box<Run>)>,
     count: usize,
 }
 
@@ -197,14 +197,11 @@ impl Drain<'_> {
         if self.consumer.stash.is_some() || self.shard.spilled.load(Ordering::Relaxed) != 0 {
             self.overflow();
         }
-        self.flush_stream();
+        self.hand_over();
         if self.consumer.released != self.consumer.position {
             self.consumer.released = self.consumer.position;
             // SAFETY: a `Drain` exists only under the token, and every record before the position was taken.
             unsafe { self.shard.ring.release(self.consumer.position) };
-        }
-        if self.released != 0 {
-            self.shard.ledger.release(self.shard.index, self.released);
         }
         self.shard.counters.batches.add(1);
         self.shard.counters.drained.add(self.count as u64);
@@ -222,13 +219,13 @@ impl Drain<'_> {
     }
 
     /// Consumes from the ring, up to position `end` and the size of a batch.
-    #[inline]
+    #[inline(always)]
     fn ring(&mut self, end: u64) {
         while self.count < BATCH && self.consumer.position < end {
             // SAFETY: as in `run`; the position advances by one with every record taken.
             let Some(record) = (unsafe { self.shard.ring.take(self.consumer.position) }) else { return };
             self.consumer.position += 1;
-            self.released += record.ring_cost();
+            self.discharge(record.ring_cost());
             self.deliver(record);
         }
     }
@@ -248,16 +245,25 @@ impl Drain<'_> {
                 return;
             }
             if let Some((record, _)) = self.consumer.stash.take() {
-                self.released += record.spill_cost();
+                self.discharge(record.spill_cost());
                 self.deliver(record);
-                // Ordering: Relaxed; a producer that reads this and goes back to the ring publishes after it, and whoever
-                // takes that record does so under the token, after this delivery.
-                self.shard.spilled.fetch_sub(1, Ordering::Relaxed);
+                // Ordering: Release; pairs with the Acquire in `Shard::answer_inline`. Any other producer that reads this and goes
+                // back to the ring publishes after it, and whoever takes that record does so under the token, after this
+                // delivery.
+                self.shard.spilled.fetch_sub(1, Ordering::Release);
             }
         }
     }
 
+    /// Gives back what a record was charged on its way, before it is charged to the stream it is delivered to.
     #[inline]
+    fn discharge(&self, cost: u64) {
+        if cost != 0 {
+            self.shard.ledger.release(self.shard.index, cost);
+        }
+    }
+
+    #[inline(always)]
     fn deliver(&mut self, record: Record) {
         self.count += 1;
         let (shard, counters) = (self.shard, &self.shard.counters);
@@ -266,31 +272,14 @@ impl Drain<'_> {
             counters.unknown.add(1);
             return;
         };
-        let admit = |record: &Record| {
-            let cost = record.frame_cost();
-            if !record.reply.status().is_terminal() {
-                return shard.ledger.try_charge(shard.index, cost);
-            }
-            shard.ledger.charge(shard.index, cost);
-            true
-        };
         // SAFETY: a `Drain` exists only under the token.
-        match unsafe { slot.deliver(record, shard.layout.generation_mask(), admit) } {
+        match unsafe { slot.deliver(record, shard.layout.generation_mask()) } {
             Delivery::Done(waker, overflow) => {
                 counters.delivered.add(1);
                 counters.overflowed.add(u64::from(overflow));
-                if self.stream == Some(index) {
-                    self.stream = None;
-                }
                 self.wakers.push(waker);
             }
-            Delivery::Queued => {
-                counters.delivered.add(1);
-                if self.stream != Some(index) {
-                    self.flush_stream();
-                    self.stream = Some(index);
-                }
-            }
+            Delivery::Frame(record) => self.frame(index, slot, record),
             Delivery::Duplicate => counters.duplicate.add(1),
             Delivery::AfterEnd => counters.after_end.add(1),
             Delivery::Orphaned => counters.unknown.add(1),
@@ -303,22 +292,69 @@ impl Drain<'_> {
         }
     }
 
-    /// Tells the receiver whose frames were queued last.
+    /// Adds a frame to the run of its stream; a terminal one is handed over at once.
+    #[inline(always)]
+    fn frame(&mut self, index: usize, slot: &Slot, mut record: Record) {
+        let (shard, counters) = (self.shard, &self.shard.counters);
+        if self.run.as_ref().is_some_and(|(_, run)| run.sid != record.sid || run.frames.is_full()) {
+            self.hand_over();
+        }
+        let (_, run) = self.run.get_or_insert_with(|| (index, Run::new(record.sid)));
+        let room = |cost| shard.ledger.has_room(shard.index, cost);
+        if !record.reply.status().is_terminal() && !room(run.cost + record.frame_cost()) {
+            record.reply = Reply::overflow(record.reply.status());
+        }
+        let (sid, terminal, ends) = (record.sid, record.reply.status().is_terminal(), record.reply.ends());
+        counters.delivered.add(1);
+        counters.overflowed.add(u64::from(record.reply.is_overflow()));
+        run.cost += record.frame_cost();
+        // There is room: a full run was handed over above.
+        let _ = run.frames.try_push(record.reply);
+        if terminal && let Some((_, run)) = self.run.take() {
+            shard.ledger.charge(shard.index, run.cost);
+            slot.frames.push(run);
+            match slot.end(sid, ends, shard.layout.generation_mask()) {
+                Some(waker) => self.wakers.push(waker),
+                None => self.arrived(index, sid),
+            }
+        }
+    }
+
+    /// Hands the frames that came last to their stream.
     #[inline]
-    fn flush_stream(&mut self) {
-        if let Some(index) = self.stream.take() {
-            self.wakers.push(self.shard.slab.slots()[index].frames_arrived());
+    fn hand_over(&mut self) {
+        let Some((index, run)) = self.run.take() else { return };
+        let sid = run.sid;
+        self.shard.ledger.charge(self.shard.index, run.cost);
+        self.shard.slab.slots()[index].frames.push(run);
+        self.arrived(index, sid);
+    }
+
+    /// Tells a stream's receiver; if it has given up, drops the frames that were handed over meanwhile. All that lie there
+    /// are of that kind: what comes for a later stream of the slot is handed over after this.
+    fn arrived(&mut self, index: usize, sid: u64) {
+        let slot = &self.shard.slab.slots()[index];
+        match slot.frames_arrived(sid, self.shard.layout.generation_mask()) {
+            Some(waker) => self.wakers.push(waker),
+            None => self.shard.discard(slot.frames.take()),
         }
     }
 
     /// Frees the state of a given-up call whose terminal result this is.
     #[cold]
     fn bury(&mut self, record: &Record) {
-        let terminal = |kind| kind == Kind::Unary || record.reply.status().is_terminal();
+        let terminal = |kind| kind == Kind::Unary || record.reply.ends();
         let found = self.consumer.orphans.get(&record.sid).is_some_and(|(kind, _)| terminal(*kind));
         if let Some((_, taken)) = found.then(|| self.consumer.orphans.remove(&record.sid)).flatten() {
+            self.count_orphans();
             self.shard.free_taken(self.shard.layout.slot(record.sid), taken);
         }
+    }
+
+    /// Tells producers whether any record may still free an orphan's state.
+    fn count_orphans(&self) {
+        // Ordering: Relaxed; `retire` follows with a Release, and a producer that sees its word sees this.
+        self.shard.orphans.store(self.consumer.orphans.len() as u64, Ordering::Relaxed);
     }
 
     /// Does what callers left to the consumer.
@@ -341,6 +377,7 @@ impl Drain<'_> {
                     let slot = &self.shard.slab.slots()[index];
                     if let Some(kind) = slot.orphan_waits_for() {
                         self.consumer.orphans.insert(sid, (kind, slot.entries.take()));
+                        self.count_orphans();
                     }
                     slot.retire(self.shard.layout.generation_step());
                     self.shard.free(index);

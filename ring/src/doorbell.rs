@@ -82,6 +82,12 @@ impl Doorbell {
         }
     }
 
+    /// Whether somebody has rung and no reactor has answered.
+    pub(crate) fn is_rung(&self) -> bool {
+        // Ordering: Relaxed; a hint to answer, which acquires.
+        self.rung.load(Ordering::Relaxed)
+    }
+
     /// Says that the reactor is up; it must drain after this.
     pub(crate) fn answer(&self) {
         // Ordering: AcqRel; pairs with [ring]: what was published before ringing is visible to the drain that follows.

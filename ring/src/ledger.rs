@@ -34,7 +34,8 @@ impl Ledger {
     }
 
     /// Whether `bytes` more would stay within the limit.
-    fn has_room(&self, shard: usize, bytes: u64) -> bool {
+    #[inline]
+    pub(crate) fn has_room(&self, shard: usize, bytes: u64) -> bool {
         self.is_within(self.limit, shard, bytes)
     }
 
@@ -43,6 +44,7 @@ impl Ledger {
         self.is_within(self.limit / 2, shard, bytes)
     }
 
+    #[inline]
     fn is_within(&self, limit: u64, shard: usize, bytes: u64) -> bool {
         // Ordering: Relaxed, here and below; accounts are numbers, nothing is read on their strength.
         let own = self.accounts[shard].load(Ordering::Relaxed).saturating_add(bytes);

@@ -37,6 +37,7 @@
 mod consumer;
 mod doorbell;
 mod error;
+mod frames;
 mod inline_scope;
 mod ledger;
 mod metrics;
@@ -60,7 +61,6 @@ pub use nylon_ring::NrStatus;
 pub use crate::{
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
-    inline_scope::InlineScope,
     metrics::{Counter, Metrics},
     pending::Pending,
     reactor::{Reactor, Turn},

@@ -18,6 +18,7 @@ pub(crate) struct Counters {
     pub(crate) unknown_at_door: Tally,
     pub(crate) overflowed_at_door: Tally,
     pub(crate) abandoned: Tally,
+    pub(crate) duplicate_inline: Tally,
     pub(crate) cancelled: Tally,
     pub(crate) turns: Tally,
 }
@@ -35,6 +36,7 @@ impl Counters {
             unknown_at_door: Tally::new(),
             overflowed_at_door: Tally::new(),
             abandoned: Tally::new(),
+            duplicate_inline: Tally::new(),
             cancelled: Tally::new(),
             turns: Tally::new(),
         }
@@ -81,7 +83,7 @@ pub struct Metrics {
     pub in_flight: u64,
     /// Bytes of results that wait for their callers, as far as they are accounted for.
     pub buffered: u64,
-    /// Records taken out of rings and overflow queues.
+    /// Records taken out of rings and overflow queues. Results that a caller's own thread sent may not come that way.
     pub drained: u64,
     /// Results and frames that reached their call.
     pub delivered: u64,

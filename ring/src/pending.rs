@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::RuntimeError,
-    inline_scope::InlineScope,
+    inline_scope,
     reply::Reply,
     shard::Shard,
     slot::{GivenUp, Slot},
@@ -26,12 +26,14 @@ pub struct Pending<'rt> {
     sid: u64,
     index: usize,
     open: bool,
+    /// The answer, if this thread gave it itself.
+    answer: Option<Reply>,
 }
 
 impl<'rt> Pending<'rt> {
     #[inline]
     pub(crate) fn new(shard: &'rt Shard, index: usize, sid: u64) -> Self {
-        Self { shard, sid, index, open: true }
+        Self { shard, sid, index, open: true, answer: None }
     }
 
     /// The sid under which the result must be sent.
@@ -52,10 +54,11 @@ impl<'rt> Pending<'rt> {
         self.open
     }
 
-    /// Enters a scope in which results that this thread sends to this call's shard do not wake the reactor.
-    #[inline]
-    pub fn inline_scope(&self) -> InlineScope<'rt> {
-        InlineScope::enter(self.shard)
+    /// Runs `f`, which hands the call to whoever answers it. An answer that `f` gives on this thread takes a short cut, and no
+    /// result that it sends to this call's shard wakes the reactor: the caller looks for it anyway.
+    #[inline(always)]
+    pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f)
     }
 
     #[inline]
@@ -69,10 +72,13 @@ impl<'rt> Pending<'rt> {
     ///
     /// [`RuntimeError::Overflow`] when the result did not fit the buffer limit; [`RuntimeError::Closed`] when it has been
     /// taken already.
-    #[inline]
+    #[inline(always)]
     pub fn try_take(&mut self) -> Option<Result<Reply, RuntimeError>> {
         if !self.open {
             return Some(Err(RuntimeError::Closed));
+        }
+        if let Some(reply) = self.answer.take() {
+            return Some(self.take_inline(reply));
         }
         if !self.slot().is_answered() {
             self.shard.help();
@@ -84,12 +90,45 @@ impl<'rt> Pending<'rt> {
     }
 
     /// Moves the result out of the answered slot, and frees it.
-    #[inline]
+    #[inline(always)]
     fn take(&mut self) -> Result<Reply, RuntimeError> {
         self.open = false;
         // SAFETY: we opened the slot, it is answered, and `open` says that this is the first time.
         let reply = unsafe { self.slot().take_result() };
         self.shard.free_answered(self.index);
+        self.checked(reply)
+    }
+
+    /// Closes the call with the answer that this thread gave itself, and frees the slot.
+    #[inline(always)]
+    fn take_inline(&mut self, reply: Reply) -> Result<Reply, RuntimeError> {
+        self.open = false;
+        let charged = reply.ring_cost();
+        if charged != 0 {
+            self.shard.ledger.release(self.shard.index, charged);
+        }
+        // The plugin has answered: what it holds of the state is not valid any more.
+        let outcome = self.shard.give_up(self.index, false);
+        if outcome == GivenUp::Late {
+            self.drop_second();
+        } else {
+            self.slot().answered_inline.add(1);
+        }
+        self.shard.release_slot(self.index, self.sid, outcome);
+        self.checked(reply)
+    }
+
+    /// Drops a result that came through the ring after the inline answer. The consumer counted it as delivered, which stands
+    /// for the answer.
+    #[cold]
+    fn drop_second(&self) {
+        // SAFETY: the slot is answered and ours, and the result was not taken.
+        drop(unsafe { self.slot().take_result() });
+        self.shard.counters.duplicate_inline.add_shared(1);
+    }
+
+    #[inline(always)]
+    fn checked(&self, reply: Reply) -> Result<Reply, RuntimeError> {
         if reply.is_overflow() {
             return Err(RuntimeError::Overflow { limit: self.shard.ledger.limit() });
         }
@@ -106,11 +145,18 @@ impl<'rt> Pending<'rt> {
         if !std::mem::replace(&mut self.open, false) {
             return;
         }
+        if let Some(answer) = self.answer.take() {
+            // It was sent for a call that is open no more, as far as its caller is concerned.
+            self.shard.ledger.release(self.shard.index, answer.ring_cost());
+            self.shard.counters.unknown_at_door.add_shared(1);
+        }
         let outcome = self.shard.give_up(self.index, keep_leased);
         if outcome == GivenUp::Late {
             // SAFETY: the slot is answered and ours; `open` was true, so the result was not taken.
             drop(unsafe { self.slot().take_result() });
             self.shard.counters.abandoned.add_shared(1);
+        } else {
+            self.shard.counters.cancelled.add_shared(1);
         }
         self.shard.release_slot(self.index, self.sid, outcome);
     }
@@ -127,6 +173,8 @@ impl Future for Pending<'_> {
         }
         this.slot().waker.register(cx.waker());
         if this.slot().park() {
+            // Nobody else takes it, and a slot that is free must not hold on to a task.
+            drop(this.slot().waker.take());
             return Poll::Ready(this.take());
         }
         // Ordering: Acquire; pairs with the Release in `Runtime::close`, which disturbs every slot after it: a caller

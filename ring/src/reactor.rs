@@ -2,7 +2,8 @@
 //!
 //! A reactor takes *turns*. A turn answers the doorbell, drains, and leaves the ring armed; then the reactor sleeps until
 //! the doorbell rings. It may run as a task, on a thread of its own ([`Reactor::park`]), or inside a future that the thread
-//! drives itself ([`Reactor::block_on`]). Several reactors on one shard are harmless; only one does the work.
+//! drives itself ([`Reactor::block_on`]). Several reactors on one shard are harmless; only one does the work. But a ring wakes
+//! only one of those that sleep, and the doorbell is what wakes the future of `block_on`: it must sleep on its shard alone.
 
 use std::{
     future::Future,
@@ -44,7 +45,24 @@ impl<'rt> Reactor<'rt> {
         &self.shard.doorbell
     }
 
-    /// Drains at most about `budget` records, delivers them and wakes their callers.
+    /// Drains at most about `budget` records and returns how many it found, without arming the ring: until the next
+    /// [`turn`](Self::turn) nobody rings, and the reactor must not sleep. Producers are cheapest to a reactor that is awake.
+    pub fn drain(&self, budget: usize) -> usize {
+        let mut drained = 0;
+        while drained < budget {
+            let before = self.shard.counters.drained.get();
+            match self.shard.try_batch(Then::LetGo) {
+                Some(Batch::More) => drained += BATCH,
+                // Others may have drained as well: all the better.
+                Some(_) => return drained + self.shard.counters.drained.get().wrapping_sub(before) as usize,
+                None => return drained,
+            }
+        }
+        drained
+    }
+
+    /// Drains at most about `budget` records, delivers them and wakes their callers; when nothing is left, arms the ring, so
+    /// that the next record rings the doorbell.
     pub fn turn(&self, budget: usize) -> Turn {
         self.shard.counters.turns.add_shared(1);
         self.shard.doorbell.answer();
@@ -59,10 +77,15 @@ impl<'rt> Reactor<'rt> {
         Turn::More
     }
 
-    /// Takes a turn, then blocks the thread until the doorbell rings, or `timeout` is over.
+    /// Takes a turn, blocks the thread until the doorbell rings, or `timeout` is over, and takes the turn it rang for.
     pub fn park(&self, timeout: Option<Duration>) {
         if self.turn(BATCH) == Turn::Sleep {
             self.doorbell().wait(timeout);
+            // The ring may have been meant for another reactor that sleeps here too, and nobody rings twice before it is
+            // answered: whoever was woken by it takes the turn, even if it leaves afterwards.
+            if self.doorbell().is_rung() && self.turn(BATCH) == Turn::More {
+                self.doorbell().ring();
+            }
         }
     }
 

@@ -5,7 +5,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use crate::{error::RuntimeError, inline_scope::InlineScope, reply::Reply, shard::Shard, slot::Slot, sync::Ordering};
+use crate::{
+    error::RuntimeError,
+    frames::Runs,
+    inline_scope,
+    reply::Reply,
+    shard::Shard,
+    slot::{GivenUp, Slot},
+    sync::Ordering,
+};
 
 /// One open stream. Yields its frames in order, the terminal one last; dropping it gives the stream up.
 #[derive(Debug)]
@@ -15,11 +23,13 @@ pub struct Receiver<'rt> {
     sid: u64,
     index: usize,
     open: bool,
+    /// Frames that were handed over, and not taken yet.
+    runs: Runs,
 }
 
 impl<'rt> Receiver<'rt> {
     pub(crate) fn new(shard: &'rt Shard, index: usize, sid: u64) -> Self {
-        Self { shard, sid, index, open: true }
+        Self { shard, sid, index, open: true, runs: Runs::default() }
     }
 
     /// The sid under which frames must be sent.
@@ -38,28 +48,38 @@ impl<'rt> Receiver<'rt> {
         self.open
     }
 
-    /// Enters a scope in which frames that this thread sends to this stream's shard do not wake the reactor.
-    pub fn inline_scope(&self) -> InlineScope<'rt> {
-        InlineScope::enter(self.shard)
+    /// Runs `f`, which hands the stream to whoever answers it. Frames that `f` sends on this thread do not wake the reactor:
+    /// the receiver looks for them anyway.
+    #[inline]
+    pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        inline_scope::run(self.shard, None, f)
     }
 
     fn slot(&self) -> &'rt Slot {
         &self.shard.slab.slots()[self.index]
     }
 
-    /// The next frame that is queued for this stream.
-    #[inline]
-    fn pop(&self) -> Option<Reply> {
-        // SAFETY: this is the receiving end of the stream that opened the slot.
-        let frames = unsafe { self.slot().frames() }?;
-        while let Some(record) = frames.pop() {
-            self.shard.ledger.release(self.shard.index, record.frame_cost());
-            if record.sid == self.sid {
-                return Some(record.reply);
+    /// The next frame that was handed over.
+    #[inline(always)]
+    fn pop(&mut self) -> Option<Reply> {
+        loop {
+            let Some(run) = self.runs.first() else {
+                self.runs = self.slot().frames.take();
+                self.runs.first()?;
+                continue;
+            };
+            let frame = if run.sid == self.sid { run.frames.pop() } else { None };
+            // A run of an earlier stream, which was handed over while its receiver gave up.
+            let foreign = if frame.is_none() { run.frames.len() as u64 } else { 0 };
+            if frame.is_none() || run.frames.is_empty() {
+                self.shard.ledger.release(self.shard.index, run.cost);
+                self.runs.drop_first();
             }
-            self.shard.counters.abandoned.add_shared(1);
+            match frame {
+                Some(frame) => return Some(frame),
+                None => self.shard.counters.abandoned.add_shared(foreign),
+            }
         }
-        None
     }
 
     /// The next frame if one is there; looks into the shard's ring first. `None` when there is none yet.
@@ -70,7 +90,7 @@ impl<'rt> Receiver<'rt> {
     /// # Errors
     ///
     /// [`RuntimeError::Closed`] after the terminal frame.
-    #[inline]
+    #[inline(always)]
     pub fn try_next(&mut self) -> Option<Result<Reply, RuntimeError>> {
         if !self.open {
             return Some(Err(RuntimeError::Closed));
@@ -83,7 +103,8 @@ impl<'rt> Receiver<'rt> {
             }
         };
         if frame.status().is_terminal() {
-            self.close(true);
+            // An overflow ends the stream here; the plugin may go on, and use what it holds.
+            self.close(frame.is_overflow(), true);
         }
         Some(Ok(frame))
     }
@@ -93,6 +114,7 @@ impl<'rt> Receiver<'rt> {
     /// # Errors
     ///
     /// [`RuntimeError::Closed`], once, when the runtime was closed before the terminal frame came.
+    #[inline]
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply, RuntimeError>>> {
         if !self.open {
             return Poll::Ready(None);
@@ -108,7 +130,7 @@ impl<'rt> Receiver<'rt> {
         }
         // Ordering: Acquire; as in `Pending::poll`.
         if self.shard.closed.load(Ordering::Acquire) {
-            self.close(true);
+            self.close(true, false);
             return Poll::Ready(Some(Err(RuntimeError::Closed)));
         }
         Poll::Pending
@@ -125,23 +147,29 @@ impl<'rt> Receiver<'rt> {
 
     /// Gives the stream up without dropping the receiver.
     pub fn cancel(&mut self) {
-        self.close(true);
+        self.close(true, false);
     }
 
     /// Closes the stream at once, because no frame will follow: the plugin refused it.
     pub fn refuse(mut self) {
-        self.close(false);
+        self.close(false, false);
     }
 
-    fn close(&mut self, keep_leased: bool) {
+    /// Gives the stream up; or only its slot, if the stream has `ended`, by a frame that was taken.
+    fn close(&mut self, keep_leased: bool, ended: bool) {
         if !self.open {
             return;
         }
         let outcome = self.shard.give_up(self.index, keep_leased);
-        // The frames that are left are popped before anyone else can open the slot.
-        while self.pop().is_some() {
-            self.shard.counters.abandoned.add_shared(1);
+        if outcome == GivenUp::Late {
+            // A slot that is free must not hold on to a task.
+            drop(self.slot().waker.take());
+        } else if !ended {
+            self.shard.counters.cancelled.add_shared(1);
         }
+        // The frames that are left are taken before anyone else can open the slot.
+        self.shard.discard(std::mem::take(&mut self.runs));
+        self.shard.discard(self.slot().frames.take());
         self.open = false;
         self.shard.release_slot(self.index, self.sid, outcome);
     }
@@ -149,6 +177,6 @@ impl<'rt> Receiver<'rt> {
 
 impl Drop for Receiver<'_> {
     fn drop(&mut self) {
-        self.close(true);
+        self.close(true, false);
     }
 }

@@ -18,13 +18,13 @@ pub const INLINE: usize = 40;
 /// `len` of a reply whose bytes are on the heap.
 const HEAP: u32 = u32::MAX;
 
-/// Status word of a reply that stands for one that did not fit the buffer limit.
+/// Set in the status word of a reply that stands for one that did not fit the buffer limit.
 const OVERFLOW: u32 = 1 << 31;
 
 /// A status and the bytes that came with it. Dereferences to the bytes.
 ///
 /// Invariants: (1) `len == HEAP` means that `data.heap` is the active field; (2) otherwise `len <= INLINE` and the first
-/// `len` bytes of `data.inline` are initialised; (3) `status` is an `NrStatus` value or `OVERFLOW`.
+/// `len` bytes of `data.inline` are initialised; (3) `status` is an `NrStatus` value, with or without `OVERFLOW`.
 #[repr(C)]
 pub struct Reply {
     len: u32,
@@ -42,7 +42,7 @@ const _: () = assert!(size_of::<Reply>() == 48);
 
 impl Reply {
     /// Copies `bytes`. `None` when the memory for them cannot be had.
-    #[inline]
+    #[inline(always)]
     pub fn copy(status: NrStatus, bytes: &[u8]) -> Option<Self> {
         let status = status as u32;
         if bytes.len() <= INLINE {
@@ -57,14 +57,20 @@ impl Reply {
         Some(Self { len: HEAP, status, data: Data { heap: ManuallyDrop::new(heap) } })
     }
 
-    /// The reply that stands for one that could not be kept.
-    pub(crate) fn overflow() -> Self {
-        Self { len: 0, status: OVERFLOW, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
+    /// The reply that stands for one of status `status` that could not be kept.
+    pub(crate) fn overflow(status: NrStatus) -> Self {
+        Self { len: 0, status: OVERFLOW | status as u32, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
     }
 
     /// Whether this reply stands for one that did not fit the buffer limit.
     pub fn is_overflow(&self) -> bool {
-        self.status == OVERFLOW
+        self.status & OVERFLOW != 0
+    }
+
+    /// Whether it ends its stream *for the plugin*: an overflow ends it for the receiver only, if the frame it stands for
+    /// was not terminal.
+    pub(crate) fn ends(&self) -> bool {
+        self.status & !OVERFLOW != NrStatus::Ok as u32
     }
 
     /// The status; [`NrStatus::Err`] for an [overflow](Self::is_overflow).
@@ -83,6 +89,13 @@ impl Reply {
     #[inline]
     pub(crate) fn heap_len(&self) -> u64 {
         if self.len == HEAP { self.len() as u64 } else { 0 }
+    }
+
+    /// Bytes that are charged to the ledger while the reply is in the ring.
+    #[inline]
+    pub(crate) fn ring_cost(&self) -> u64 {
+        let heap = self.heap_len();
+        if heap > UNCHARGED { heap } else { 0 }
     }
 
     /// The bytes as a vector: without a copy when they are on the heap, without an allocation when there are none.
@@ -160,11 +173,10 @@ pub(crate) const UNCHARGED: u64 = 4096;
 const QUEUED: u64 = 64;
 
 impl Record {
-    /// Bytes that are charged to the ledger while the record is in the ring.
+    /// As [`Reply::ring_cost`].
     #[inline]
     pub(crate) fn ring_cost(&self) -> u64 {
-        let heap = self.reply.heap_len();
-        if heap > UNCHARGED { heap } else { 0 }
+        self.reply.ring_cost()
     }
 
     /// Bytes that are charged while the record is in the overflow queue.
@@ -197,8 +209,10 @@ mod tests {
 
     #[test]
     fn an_overflow_is_an_error_without_bytes() {
-        let reply = Reply::overflow();
-        assert!(reply.is_overflow() && reply.is_empty());
-        assert_eq!(reply.status(), NrStatus::Err);
+        for (status, ends) in [(NrStatus::Ok, false), (NrStatus::StreamEnd, true)] {
+            let reply = Reply::overflow(status);
+            assert!(reply.is_overflow() && reply.is_empty());
+            assert_eq!((reply.status(), reply.ends()), (NrStatus::Err, ends));
+        }
     }
 }

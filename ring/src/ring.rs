@@ -193,6 +193,15 @@ impl<T> Ring<T> {
         self.cell(p).stamp.load(Ordering::Relaxed) == filled(p)
     }
 
+    /// Whether everything that was claimed before this call has been released.
+    #[inline]
+    pub(crate) fn is_quiescent(&self) -> bool {
+        // Ordering: Acquire; pairs with [release]: what the consumer did with those records is visible.
+        let head = self.head.load(Ordering::Acquire);
+        // Ordering: Relaxed; coherence with claims that happened before is all that is asked.
+        self.tail.load(Ordering::Relaxed) == head
+    }
+
     /// The next position to be claimed: every claim that happened before this call lies before it.
     pub fn tail(&self) -> u64 {
         // Ordering: Relaxed; coherence with claims that happened before is all that is asked.

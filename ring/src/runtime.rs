@@ -290,13 +290,16 @@ impl Runtime {
     pub fn close(&self) {
         let mut phase = self.phase();
         *phase = Phase::Closed;
+        let mut disturbed = Vec::new();
         for shard in self.shards.iter().filter_map(OnceLock::get) {
-            shard.doorbell.ring();
             // Ordering: Release; pairs with the Acquire of a caller that has parked (`Pending::poll`).
             shard.closed.store(true, Ordering::Release);
-            let disturbed = shard.slab.slots().iter().filter_map(|slot| slot.disturb());
-            disturbed.for_each(crate::consumer::wake);
+            disturbed.extend(shard.slab.slots().iter().filter_map(|slot| slot.disturb()));
         }
+        // A waker may run code that comes back to this runtime.
+        drop(phase);
+        self.shards.iter().filter_map(OnceLock::get).for_each(|shard| shard.doorbell.ring());
+        disturbed.into_iter().for_each(crate::consumer::wake);
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -314,12 +317,13 @@ impl Runtime {
                 let reuses = generation.wrapping_sub(first_generation(&config, number)) / self.layout.generation_step();
                 sum.opened += reuses + u64::from(used);
                 sum.in_flight += u64::from(used);
+                sum.delivered += slot.answered_inline.get();
             }
             let counters = &shard.counters;
             sum.drained += counters.drained.get();
             sum.delivered += counters.delivered.get();
             sum.unknown_sid += counters.unknown.get() + counters.unknown_at_door.get();
-            sum.duplicate += counters.duplicate.get();
+            sum.duplicate += counters.duplicate.get() + counters.duplicate_inline.get();
             sum.after_end += counters.after_end.get();
             sum.overflow_dropped += counters.overflowed_at_door.get();
             sum.overflowed += counters.overflowed.get();

@@ -27,7 +27,8 @@ use crate::{
     consumer::{Chore, Consumer},
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
-    inline_scope,
+    frames::Runs,
+    inline_scope::{self, Scope},
     ledger::Ledger,
     metrics::Counters,
     region::Region,
@@ -56,6 +57,8 @@ pub(crate) struct Shard {
     pub(crate) slab: Slab,
     pub(crate) doorbell: Arc<Doorbell>,
     pub(crate) chores: SegQueue<Chore>,
+    /// How many orphans' state was put aside. Written by the consumer, before it frees their slots.
+    pub(crate) orphans: AtomicU64,
     /// A hint that `chores` is not empty; always followed by a ring of the doorbell.
     pub(crate) chores_wait: AtomicBool,
     /// Set once, when the runtime stops opening calls.
@@ -108,6 +111,7 @@ impl Shard {
             slab: Slab::new(config.slots, |slot| first_generation(&config, slot))?,
             doorbell: Arc::new(Doorbell::new(config.doorbell)?),
             chores: SegQueue::new(),
+            orphans: AtomicU64::new(0),
             chores_wait: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             collected: Tally::new(),
@@ -124,13 +128,35 @@ impl Shard {
     pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         let len = bytes.len() as u64;
         let reply = if len > UNCHARGED { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
-        self.push(Record { sid, reply: reply.unwrap_or_else(Reply::overflow) });
+        let reply = reply.unwrap_or_else(|| Reply::overflow(status));
+        match inline_scope::with(self, |scope| scope.is_for(sid).then_some(scope.is_answered())).flatten() {
+            None => self.push(Record { sid, reply }),
+            Some(answered) => self.answer_inline(Record { sid, reply }, answered),
+        }
+    }
+
+    /// Keeps a result that the calling thread itself waits for, if it is the first (`inline_scope.rs`).
+    #[inline]
+    fn answer_inline(&self, record: Record, answered: bool) {
+        if answered {
+            self.ledger.release(self.index, record.ring_cost());
+            self.counters.duplicate_inline.add_shared(1);
+            return;
+        }
+        // Ordering: Acquire; pairs with the Release in `Drain::overflow`: what was delivered from there shows in the slot.
+        let quiescent = self.spilled.load(Ordering::Acquire) == 0 && self.ring.is_quiescent();
+        let slot = &self.slab.slots()[self.layout.slot(record.sid)];
+        if quiescent && slot.is_open(record.sid, self.mask()) {
+            inline_scope::with(self, |scope| scope.keep(record.reply));
+        } else {
+            self.push(record);
+        }
     }
 
     /// Sends an overflow in place of a result.
     #[cold]
     pub(crate) fn send_overflow(&self, sid: u64) {
-        self.push(Record { sid, reply: Reply::overflow() });
+        self.push(Record { sid, reply: Reply::overflow(NrStatus::Err) });
     }
 
     #[inline]
@@ -163,7 +189,7 @@ impl Shard {
     /// Rings, or leaves it to the scope this thread is in.
     #[cold]
     fn wake_reactor(&self) {
-        if !inline_scope::owe(self) {
+        if inline_scope::with(self, Scope::owe).is_none() {
             self.doorbell.ring();
         }
     }
@@ -173,29 +199,51 @@ impl Shard {
     fn spill(&self, mut record: Record) {
         let charged = record.ring_cost();
         let slot = self.slab.slots().get(self.layout.slot(record.sid));
-        let Some((slot, kind)) = slot.and_then(|slot| Some((slot, slot.open_kind(record.sid, self.mask())?))) else {
-            self.ledger.release(self.index, charged);
-            self.counters.unknown_at_door.add_shared(1);
-            return;
-        };
+        let awaited = slot.and_then(|slot| Some((slot, slot.awaits(record.sid, self.mask())?)));
         let cost = record.spill_cost();
         let within_limit =
             charged > 0 || (!record.reply.is_overflow() && self.ledger.has_room_to_spill(self.index, cost));
+        let Some((slot, kind)) = awaited else { return self.spill_unknown(record, within_limit) };
         if !within_limit {
             // One record for each open call may pass: the small result of a unary call, or the end of a stream.
             if !slot.mark_overflowed(record.sid) {
                 self.counters.overflowed_at_door.add_shared(1);
                 return;
             }
-            if kind == Kind::Stream {
-                record.reply = Reply::overflow();
+            if kind == Kind::Stream && !record.reply.is_overflow() {
+                record.reply = Reply::overflow(record.reply.status());
             }
         }
-        self.ledger.charge(self.index, record.spill_cost() - charged);
+        self.queue(record);
+    }
+
+    /// A record that nobody waits for is dropped at the door, unless it may be the one that frees an orphan's state.
+    fn spill_unknown(&self, record: Record, within_limit: bool) {
+        // Ordering: Relaxed; whoever sees the slot of an orphan in its next generation sees the orphan counted (`awaits`).
+        if within_limit && self.orphans.load(Ordering::Relaxed) != 0 {
+            return self.queue(record);
+        }
+        self.ledger.release(self.index, record.ring_cost());
+        self.counters.unknown_at_door.add_shared(1);
+    }
+
+    /// Charges a record, and puts it into the overflow queue.
+    fn queue(&self, record: Record) {
+        self.ledger.charge(self.index, record.spill_cost() - record.ring_cost());
         // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1).
         self.spilled.fetch_add(1, Ordering::Relaxed);
         self.overflow.push(record);
         self.doorbell.ring();
+    }
+
+    /// Drops frames that nobody takes any more.
+    #[cold]
+    pub(crate) fn discard(&self, mut runs: Runs) {
+        while let Some(run) = runs.first() {
+            self.ledger.release(self.index, run.cost);
+            self.counters.abandoned.add_shared(run.frames.len() as u64);
+            runs.drop_first();
+        }
     }
 
     fn mask(&self) -> u64 {
@@ -260,11 +308,7 @@ impl Shard {
     /// Gives up a call, if it is still open. With `keep_leased`, pointers into the state that the plugin holds stay valid
     /// until its terminal result. The slot stays the caller's, until [`release_slot`](Self::release_slot).
     pub(crate) fn give_up(&self, index: usize, keep_leased: bool) -> GivenUp {
-        let outcome = self.slab.slots()[index].give_up(self.layout.generation_step(), keep_leased);
-        if outcome != GivenUp::Late {
-            self.counters.cancelled.add_shared(1);
-        }
-        outcome
+        self.slab.slots()[index].give_up(self.layout.generation_step(), keep_leased)
     }
 
     /// Frees the slot of a call that was given up, at once or as soon as the consumer has put its state aside.

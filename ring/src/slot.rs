@@ -11,12 +11,12 @@
 //! | `UNARY` | open, waits for one result | consumer: `DONE`; caller gives up: `FREE` or `ORPHAN_UNARY` |
 //! | `STREAM` | open, frames go to `frames` | consumer: `ENDED`; caller gives up: `FREE` or `ORPHAN_STREAM` |
 //! | `DONE` | the result lies in `result` | caller: takes it, next generation, `FREE` |
-//! | `ENDED` | the terminal frame lies in `frames` | caller: next generation, `FREE` |
+//! | `ENDED` | the terminal frame lies in `frames` | caller: next generation, `FREE`, or `ORPHAN_STREAM` if `LEASED` |
 //! | `ORPHAN_UNARY`, `ORPHAN_STREAM` | given up while the plugin holds pointers into its state | consumer: `ORPHAN_ANSWERED`, or puts the state aside and `FREE` |
 //! | `ORPHAN_ANSWERED` | the same, and the terminal result has come | consumer: frees the state, `FREE` |
 //!
-//! Flags: `LEASED`, the plugin was given a pointer into the state (only set while open); `PARKED`, the caller sleeps and its
-//! waker is registered.
+//! Flags: `LEASED`, the plugin was given a pointer into the state (set while open; it outlives `ENDED` when an overflow ended
+//! the stream, which the plugin does not know); `PARKED`, the caller sleeps and its waker is registered.
 //!
 //! # Who may touch what
 //!
@@ -24,7 +24,7 @@
 //! | --- | --- | --- | --- |
 //! | `next` | the free list | nobody | nobody |
 //! | `result` | nobody | consumer | caller |
-//! | `frames` | opener (creates it once) | consumer pushes, caller pops | caller |
+//! | `frames` | nobody | consumer pushes, caller takes | caller |
 //! | `waker` | nobody | caller registers, consumer takes | caller |
 //! | `entries`, `readers` | see `state.rs` | | |
 //!
@@ -44,10 +44,11 @@
 use std::{mem::MaybeUninit, task::Waker};
 
 use crate::{
+    frames::Frames,
     reply::{Record, Reply},
     sid::STATE_BITS,
     state::Entries,
-    sync::{AtomicU32, AtomicU64, AtomicWaker, Ordering, SegQueue, UnsafeCell},
+    sync::{AtomicU32, AtomicU64, AtomicWaker, Ordering, Tally, UnsafeCell},
 };
 
 /// Phases, in the low three bits of the state word.
@@ -90,13 +91,14 @@ pub(crate) struct Slot {
     pub(crate) next: AtomicU32,
     pub(crate) waker: AtomicWaker,
     result: UnsafeCell<MaybeUninit<Reply>>,
-    /// Created by the first stream that opens here, then kept for the streams that follow. Frames carry their sid, so
-    /// one that was queued while its receiver gave up is told from those of the next stream.
-    frames: UnsafeCell<Option<Box<SegQueue<Record>>>>,
+    /// Frames on their way to the stream's receiver.
+    pub(crate) frames: Frames,
     /// What `set_state` stored for the call that is open.
     pub(crate) entries: Entries,
     /// The last sid that had a result replaced by an overflow mark; written by producers that found ring and ledger full.
     overflowed: AtomicU64,
+    /// How many calls of this slot were answered by their own thread. Written by the caller that has the slot.
+    pub(crate) answered_inline: Tally,
 }
 
 // SAFETY: the cells are ordered by the state word; the table above says who may touch them when.
@@ -110,8 +112,8 @@ unsafe impl Sync for Slot {}
 pub(crate) enum Delivery {
     /// Delivered; wake the caller, if it sleeps. True if what it got is an overflow.
     Done(Option<Waker>, bool),
-    /// A frame was queued: call [`Slot::frames_arrived`] once per batch.
-    Queued,
+    /// A frame for the stream that is open here: hand it over.
+    Frame(Record),
     /// The call has its one result already.
     Duplicate,
     /// The stream has ended already.
@@ -141,9 +143,10 @@ impl Slot {
             next: AtomicU32::new(0),
             waker: AtomicWaker::new(),
             result: UnsafeCell::new(MaybeUninit::uninit()),
-            frames: UnsafeCell::new(None),
+            frames: Frames::new(),
             entries: Entries::new(),
             overflowed: AtomicU64::new(!generation),
+            answered_inline: Tally::new(),
         }
     }
 
@@ -154,43 +157,20 @@ impl Slot {
         let generation = self.state.load(Ordering::Relaxed);
         let phase = match kind {
             Kind::Unary => UNARY,
-            Kind::Stream => {
-                self.frames.with_mut(|frames| {
-                    // SAFETY: the slot is free and ours: nobody else looks at `frames` before it is open (table).
-                    let frames = unsafe { &mut *frames };
-                    if frames.is_none() {
-                        *frames = Some(Box::new(SegQueue::new()));
-                    }
-                });
-                STREAM
-            }
+            Kind::Stream => STREAM,
         };
         // Ordering: Release; [open], pairs with the Acquire in `deliver`.
         self.state.store(generation | phase, Ordering::Release);
         generation
     }
 
-    /// The stream's frames.
-    ///
-    /// # Safety
-    ///
-    /// The slot was opened as a stream, and the caller of this is the consumer or owns the stream's receiving end.
-    #[inline]
-    pub(crate) unsafe fn frames(&self) -> Option<&SegQueue<Record>> {
-        self.frames.with(|frames| {
-            // SAFETY: written once, before the slot first became a stream; only read since.
-            unsafe { (*frames).as_deref() }
-        })
-    }
-
-    /// Delivers a record whose slot this is. `mask` selects the generation bits; `admit` accounts for a frame that is
-    /// about to be queued, or says that it must not be; it never refuses a terminal one.
+    /// Delivers a record whose slot this is. `mask` selects the generation bits.
     ///
     /// # Safety
     ///
     /// The caller holds the shard's consumer token.
-    #[inline]
-    pub(crate) unsafe fn deliver(&self, record: Record, mask: u64, admit: impl FnMut(&Record) -> bool) -> Delivery {
+    #[inline(always)]
+    pub(crate) unsafe fn deliver(&self, record: Record, mask: u64) -> Delivery {
         // Ordering: Acquire; pairs with [open], and with the free list's Release of whoever had the slot before.
         let state = self.state.load(Ordering::Acquire);
         if (state ^ record.sid) & mask != 0 {
@@ -198,13 +178,14 @@ impl Slot {
         }
         match state & PHASE {
             // SAFETY: the caller is the consumer.
-            UNARY => unsafe { self.complete(state, record) },
-            // SAFETY: the caller is the consumer.
-            STREAM => unsafe { self.append(state, record, admit) },
+            UNARY => unsafe { self.complete(state, record, mask) },
+            STREAM => Delivery::Frame(record),
             DONE => Delivery::Duplicate,
+            // SAFETY: the caller is the consumer.
+            ENDED if state & LEASED != 0 => unsafe { self.after_overflow(state, record, mask) },
             ENDED => Delivery::AfterEnd,
             ORPHAN_UNARY => self.orphan_answered(state, true),
-            ORPHAN_STREAM => self.orphan_answered(state, record.reply.status().is_terminal()),
+            ORPHAN_STREAM => self.orphan_answered(state, record.reply.ends()),
             ORPHAN_ANSWERED => Delivery::Orphaned,
             _ => Delivery::Unknown(record),
         }
@@ -215,14 +196,14 @@ impl Slot {
     /// # Safety
     ///
     /// The caller holds the consumer token, and has seen the phase `UNARY` in `state`.
-    #[inline]
-    unsafe fn complete(&self, state: u64, record: Record) -> Delivery {
+    #[inline(always)]
+    unsafe fn complete(&self, state: u64, record: Record, mask: u64) -> Delivery {
         let (sid, overflow) = (record.sid, record.reply.is_overflow());
         self.result.with_mut(|result| {
             // SAFETY: invariant 1: while the slot is open, `result` is the consumer's, and empty.
             unsafe { (*result).write(record.reply) };
         });
-        match self.close_open(state, DONE) {
+        match self.close_open(state, DONE, 0) {
             Some(waker) => Delivery::Done(waker, overflow),
             None => {
                 let reply = self.result.with(|result| {
@@ -231,30 +212,50 @@ impl Slot {
                     // SAFETY: written above, and not moved out since.
                     unsafe { result.assume_init() }
                 });
-                Delivery::Unknown(Record { sid, reply })
+                // The caller gave up meanwhile, for good: the word says what that makes of the record.
+                // SAFETY: the caller is the consumer.
+                unsafe { self.deliver(Record { sid, reply }, mask) }
             }
         }
     }
 
-    /// Queues a frame; a terminal one takes `STREAM` to `ENDED`.
+    /// `STREAM` to `ENDED`, after the terminal frame of `sid` was handed over; returns the waker of a receiver that sleeps,
+    /// or `None` if the receiver gave up, or has found the terminal frame already. `ends` says that the plugin sent that frame.
+    /// Only for the consumer.
+    pub(crate) fn end(&self, sid: u64, ends: bool, mask: u64) -> Option<Option<Waker>> {
+        // Ordering: Acquire, here and below; pairs with `give_up`.
+        let state = self.state.load(Ordering::Acquire);
+        if (state ^ sid) & mask == 0 && state & PHASE == STREAM {
+            // What the plugin holds stays valid until it ends the stream itself.
+            let ended = self.close_open(state, ENDED, if ends { 0 } else { LEASED });
+            if ended.is_some() {
+                return ended;
+            }
+        }
+        let state = self.state.load(Ordering::Acquire);
+        if ends && (state ^ sid) & mask == 0 && state & PHASE == ORPHAN_STREAM {
+            let _ = self.orphan_answered(state, true);
+        }
+        None
+    }
+
+    /// A record for a stream that was ended by an overflow while its plugin holds pointers into the state.
     ///
     /// # Safety
     ///
-    /// The caller holds the consumer token, and has seen the phase `STREAM` in `state`.
-    unsafe fn append(&self, state: u64, mut record: Record, mut admit: impl FnMut(&Record) -> bool) -> Delivery {
-        // SAFETY: the caller has seen `STREAM`, and is the consumer.
-        let Some(frames) = (unsafe { self.frames() }) else { return Delivery::Unknown(record) };
-        if !admit(&record) {
-            record.reply = Reply::overflow();
-            admit(&record);
+    /// The caller holds the consumer token, and has seen `ENDED` and `LEASED` in `state`.
+    #[cold]
+    unsafe fn after_overflow(&self, state: u64, record: Record, mask: u64) -> Delivery {
+        if record.reply.ends() {
+            // Ordering: AcqRel; a receiver that gives up finds the mark gone, or this fails. Relaxed on failure: `deliver`
+            // acquires.
+            let exchange = self.state.compare_exchange(state, state & !LEASED, Ordering::AcqRel, Ordering::Relaxed);
+            if exchange.is_err() {
+                // SAFETY: the caller is the consumer.
+                return unsafe { self.deliver(record, mask) };
+            }
         }
-        let (terminal, overflow) = (record.reply.status().is_terminal(), record.reply.is_overflow());
-        // A frame that is queued while the caller gives up carries its sid, so the next stream here discards it.
-        frames.push(record);
-        if !terminal {
-            return Delivery::Queued;
-        }
-        Delivery::Done(self.close_open(state, ENDED).flatten(), overflow)
+        Delivery::AfterEnd
     }
 
     /// Notes the terminal result of a call whose state is still to be put aside. In the orphan phases only the consumer
@@ -278,13 +279,13 @@ impl Slot {
         }
     }
 
-    /// Takes the word from an open phase to `phase`, whatever flags come and go meanwhile. `None` if the caller gave up;
+    /// Takes the word from an open phase to `phase`, whatever flags come and go meanwhile, and keeps the flags in `keep`. `None` if the caller gave up;
     /// otherwise the waker of a caller that sleeps.
     #[inline]
-    fn close_open(&self, mut state: u64, phase: u64) -> Option<Option<Waker>> {
+    fn close_open(&self, mut state: u64, phase: u64, keep: u64) -> Option<Option<Waker>> {
         let open = state & !(LEASED | PARKED);
         loop {
-            let closed = (open & !PHASE) | phase;
+            let closed = (open & !PHASE) | phase | (state & keep);
             // Ordering: AcqRel; [complete] passes the result on, and pairs with [park]: the waker is visible.
             // Relaxed on failure: only the flags of the word are looked at, and the exchange is tried again.
             match self.state.compare_exchange(state, closed, Ordering::AcqRel, Ordering::Relaxed) {
@@ -296,13 +297,23 @@ impl Slot {
         }
     }
 
-    /// After frames were queued: the waker of a receiver that sleeps.
+    /// After frames of `sid` were handed over: the waker of a receiver that sleeps, or `None` if the receiver has given up, so that
+    /// nobody takes them. Call it before anything is handed over for another sid.
     #[inline]
-    pub(crate) fn frames_arrived(&self) -> Option<Waker> {
-        // Ordering: AcqRel; Release passes the frames on to a receiver that parks after this ([complete]), Acquire
-        // pairs with [park] of one that did before.
-        let state = self.state.fetch_and(!PARKED, Ordering::AcqRel);
-        if state & PARKED != 0 { self.waker.take() } else { None }
+    pub(crate) fn frames_arrived(&self, sid: u64, mask: u64) -> Option<Option<Waker>> {
+        // Ordering: Relaxed, here and on failure; the exchange below is what counts.
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            if (state ^ sid) & mask != 0 || !matches!(state & PHASE, STREAM | ENDED) {
+                return None;
+            }
+            // Ordering: AcqRel; Release passes the frames on to a receiver that parks after this ([complete]), Acquire
+            // pairs with [park] of one that did before. An exchange even where nothing changes: one of both comes first.
+            match self.state.compare_exchange(state, state & !PARKED, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some(if state & PARKED != 0 { self.waker.take() } else { None }),
+                Err(now) => state = now,
+            }
+        }
     }
 
     /// Whether the result, or the terminal frame, has arrived. Only for the caller that opened the slot.
@@ -323,7 +334,10 @@ impl Slot {
 
     /// Clears `PARKED` and takes the waker, so that its owner looks around: a runtime that closes calls this.
     pub(crate) fn disturb(&self) -> Option<Waker> {
-        self.frames_arrived()
+        // Ordering: AcqRel; Release passes `closed` on to a caller that parks after this, Acquire pairs with [park] of one that
+        // did before.
+        let state = self.state.fetch_and(!PARKED, Ordering::AcqRel);
+        if state & PARKED != 0 { self.waker.take() } else { None }
     }
 
     /// Moves the result out.
@@ -350,6 +364,7 @@ impl Slot {
             let (to, outcome) = match state & PHASE {
                 UNARY if keep_leased && state & LEASED != 0 => (bare(state) | ORPHAN_UNARY, GivenUp::Orphan),
                 STREAM if keep_leased && state & LEASED != 0 => (bare(state) | ORPHAN_STREAM, GivenUp::Orphan),
+                ENDED if keep_leased && state & LEASED != 0 => (bare(state) | ORPHAN_STREAM, GivenUp::Orphan),
                 UNARY | STREAM => (bare(state).wrapping_add(step) | FREE, GivenUp::Free),
                 _ => return GivenUp::Late,
             };
@@ -357,7 +372,9 @@ impl Slot {
             // the result may have arrived ([complete]).
             match self.state.compare_exchange(state, to, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
-                    drop(self.waker.take());
+                    if state & PARKED != 0 {
+                        drop(self.waker.take());
+                    }
                     return outcome;
                 }
                 Err(now) => state = now,
@@ -375,21 +392,24 @@ impl Slot {
         self.state.store(bare(state).wrapping_add(step) | FREE, Ordering::Release);
     }
 
-    /// What `sid` asks for, if it is open here.
-    pub(crate) fn open_kind(&self, sid: u64, mask: u64) -> Option<Kind> {
+    /// Whether `sid` is open here.
+    pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
+        // Ordering: Acquire; as in `awaits`.
+        let state = self.state.load(Ordering::Acquire);
+        (state ^ sid) & mask == 0 && matches!(state & PHASE, UNARY | STREAM)
+    }
+
+    /// Whether a record for `sid` may change anything here: it is open, or its plugin holds pointers into the state.
+    pub(crate) fn awaits(&self, sid: u64, mask: u64) -> Option<Kind> {
         // Ordering: Acquire; whoever finds the slot open sees it as its opener left it ([open]).
         let state = self.state.load(Ordering::Acquire);
         match state & PHASE {
             _ if (state ^ sid) & mask != 0 => None,
-            UNARY => Some(Kind::Unary),
-            STREAM => Some(Kind::Stream),
+            UNARY | ORPHAN_UNARY => Some(Kind::Unary),
+            STREAM | ORPHAN_STREAM => Some(Kind::Stream),
+            ENDED if state & LEASED != 0 => Some(Kind::Stream),
             _ => None,
         }
-    }
-
-    /// Whether `sid` is open here.
-    pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
-        self.open_kind(sid, mask).is_some()
     }
 
     /// Marks the open call `sid` as one whose plugin holds pointers into its state; false if it is not open any more.

@@ -21,7 +21,7 @@
 
 use std::ptr;
 
-use crate::sync::{AtomicPtr, AtomicU32, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, UnsafeCell};
 
 /// What an entry costs beside its key and value, in bytes.
 const ENTRY: u64 = 64;
@@ -33,6 +33,8 @@ struct Entry {
     key: Box<str>,
     value: Box<[u8]>,
     next: *mut Entry,
+    /// Shows loom, which cannot see plain memory, when the entry is made, read and freed. Of no size.
+    watch: UnsafeCell<()>,
 }
 
 /// The entries of one slot.
@@ -102,7 +104,14 @@ impl Reading<'_> {
             return false;
         }
         bytes.extend_from_slice(value);
-        let entry = Box::new(Entry { sid, key: key.into(), value: bytes.into_boxed_slice(), next: ptr::null_mut() });
+        let entry = Box::new(Entry {
+            sid,
+            key: key.into(),
+            value: bytes.into_boxed_slice(),
+            next: ptr::null_mut(),
+            watch: UnsafeCell::new(()),
+        });
+        entry.watch.with_mut(|_| ());
         let entry = Box::into_raw(entry);
         // Ordering: Relaxed; the value is only linked and compared.
         let mut first = self.0.first.load(Ordering::Relaxed);
@@ -123,6 +132,7 @@ impl Reading<'_> {
         let mut at = self.0.first.load(Ordering::Acquire);
         // SAFETY: we are counted in and the sid was open, so the list is not freed (1).
         while let Some(entry) = unsafe { at.as_ref() } {
+            entry.watch.with(|_| ());
             if entry.sid == sid && *entry.key == *key {
                 return Some(ptr::NonNull::from(&*entry.value));
             }
@@ -158,6 +168,7 @@ impl Drop for Taken {
         while !at.is_null() {
             // SAFETY: made by `Box::into_raw` in `set`, linked once, and the list is ours.
             let entry = unsafe { Box::from_raw(at) };
+            entry.watch.with_mut(|_| ());
             at = entry.next;
         }
     }

@@ -15,8 +15,8 @@
 //! | `/threads/<n>` | starts `n` threads; once, before the first `/b…` |
 //! | `/idle/<spins>/<yields>` | what a thread without work does before it parks |
 //! | `/measure/<0 or 1>` | whether the threads time each of their calls of `send_result` |
-//! | `/reset` | forgets the times |
-//! | `/stats` | the times, as text: see [`stats`] |
+//! | `/reset` | forgets the times; `Err` while a thread has work: ask again |
+//! | `/stats` | the times, as text: see [`stats`]; `Err` as above |
 //!
 //! Everything else is refused with `Unsupported`. The bytes of a 1 KiB answer and of a frame are `0, 1, 2, …`.
 //!
@@ -208,16 +208,14 @@ fn control(plugin: &Plugin, host: &Host, sid: u64, path: &[u8]) -> NrStatus {
             settings.measure.store(on != 0, Ordering::Relaxed);
             host.send(sid, NrStatus::Ok, &[])
         }
-        (Some("reset"), None, None) => {
-            if let Some(pool) = plugin.pool.get() {
-                pool.reset();
-            }
-            host.send(sid, NrStatus::Ok, &[])
-        }
-        (Some("stats"), None, None) => {
-            let text = plugin.pool.get().map(Pool::stats).unwrap_or_default();
-            host.send(sid, NrStatus::Ok, text.as_bytes())
-        }
+        (Some("reset"), None, None) => match plugin.pool.get() {
+            Some(pool) if pool.reset() => host.send(sid, NrStatus::Ok, &[]),
+            _ => host.send(sid, NrStatus::Err, &[]),
+        },
+        (Some("stats"), None, None) => match plugin.pool.get().and_then(Pool::stats) {
+            Some(text) => host.send(sid, NrStatus::Ok, text.as_bytes()),
+            None => host.send(sid, NrStatus::Err, &[]),
+        },
         _ => NrStatus::Unsupported,
     }
 }

@@ -53,6 +53,8 @@ struct Worker {
     parked: CachePadded<AtomicBool>,
     /// Set once, right after the thread has started.
     thread: OnceLock<Thread>,
+    /// Set by the thread before it takes a job, cleared when it has answered and timed all there were.
+    working: AtomicBool,
     times: Histogram,
 }
 
@@ -77,6 +79,7 @@ impl Pool {
                 queue: ArrayQueue::new(QUEUE),
                 parked: CachePadded::default(),
                 thread: OnceLock::new(),
+                working: AtomicBool::new(false),
                 times: Histogram::new(),
             });
             let handle = thread::Builder::new().name(format!("bench-{i}")).spawn({
@@ -125,18 +128,32 @@ impl Pool {
         }
     }
 
-    /// Forgets the times; to be called while the threads have no work.
-    pub(crate) fn reset(&self) {
+    /// Whether every job has been answered, and its time recorded: a thread may still be about to record the time of
+    /// a result that the host already has. Says nothing about jobs whose results are yet to come.
+    fn is_idle(&self) -> bool {
+        // Ordering: Acquire; pairs with [idle] in `Worker::run`.
+        self.workers.iter().all(|worker| worker.queue.is_empty() && !worker.working.load(Ordering::Acquire))
+    }
+
+    /// Forgets the times; false, and nothing done, while a thread has work.
+    pub(crate) fn reset(&self) -> bool {
+        if !self.is_idle() {
+            return false;
+        }
         for worker in &self.workers {
             worker.times.reset();
         }
         *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Mark::now();
+        true
     }
 
-    /// The text of `/stats`; to be called while the threads have no work.
-    pub(crate) fn stats(&self) -> String {
+    /// The text of `/stats`; none while a thread has work.
+    pub(crate) fn stats(&self) -> Option<String> {
+        if !self.is_idle() {
+            return None;
+        }
         let ticks_per_ns = self.since.lock().unwrap_or_else(PoisonError::into_inner).ticks_per_ns();
-        stats::text(self.workers.iter().map(|worker| &worker.times), clock::overhead(), ticks_per_ns)
+        Some(stats::text(self.workers.iter().map(|worker| &worker.times), clock::overhead(), ticks_per_ns))
     }
 }
 
@@ -156,6 +173,8 @@ impl Worker {
 
     fn run(&self, host: &Host, settings: &Settings, stop: &AtomicBool) {
         loop {
+            // Ordering: Relaxed; who has a result of a job sees it by way of the host, which handed the result over.
+            self.working.store(true, Ordering::Relaxed);
             while let Some(job) = self.queue.pop() {
                 if settings.measure.load(Ordering::Relaxed) {
                     job.answer(|sid, status, payload| {
@@ -169,6 +188,8 @@ impl Worker {
                     });
                 }
             }
+            // Ordering: Release [idle]; what was recorded comes before; pairs with the load in `is_idle`.
+            self.working.store(false, Ordering::Release);
             if stop.load(Ordering::Acquire) {
                 return;
             }

@@ -8,10 +8,10 @@ mod cases;
 mod machine;
 mod plot;
 mod report;
-mod session;
 mod table;
+mod turns;
 
 pub use cases::{CASES, Case, Goal, Line, Metric};
 pub use machine::Machine;
 pub use report::{Figure, Pair, Report, Row, Verdict};
-pub use session::{ContenderId, Options, run};
+pub use turns::{ContenderId, Options, run};

@@ -130,31 +130,73 @@ fn reactor_leaves_its_mark() {
     });
 }
 
-/// A caller serves an answer on its own thread while its reactor sleeps, then another thread answers a second call.
-/// Legal: the second result wakes the reactor all the same.
+/// Inside its scope a thread sends a result for another call of its shard, which takes the mark of the sleeping reactor;
+/// then a second thread answers a third call. Legal: the last result wakes the reactor all the same.
 #[test]
 fn inline_answer_keeps_the_reactor_armed() {
     model("shard::inline_answer_keeps_the_reactor_armed", Bound::Two, || {
-        let runtime = Arc::new(small(2, 2));
-        let (mut inline, later) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
+        let runtime = Arc::new(small(2, 4));
+        let mut scoped = runtime.open(0).unwrap();
+        let (mut other, mut later) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
         let waiting = {
             let runtime = runtime.clone();
             thread::spawn(move || react_until(runtime.reactor(0).unwrap(), || runtime.metrics().delivered == 2))
         };
-        {
-            let _scope = inline.inline_scope();
-            runtime.send(inline.sid(), NrStatus::Ok, &[1]);
-        }
-        let (shared, sid) = (runtime.clone(), later.sid());
-        let producer = thread::spawn(move || shared.send(sid, NrStatus::Ok, &[2]));
+        let sid = other.sid();
+        scoped.inline(|| runtime.send(sid, NrStatus::Ok, &[1]));
+        let producer = send(&runtime, [(later.sid(), 2)]);
         producer.join().unwrap();
-        // The reactor may have gone by the look of `delivered` alone; tell it to look again.
+        // The scope's own thread may have delivered the last one; then the reactor is told to look again.
         if runtime.metrics().delivered == 2 {
             stop(runtime.reactor(0).unwrap());
         }
         waiting.join().unwrap();
-        assert_eq!(&inline.try_take().unwrap().unwrap()[..], [1]);
-        drop(later);
+        assert_eq!(&other.try_take().unwrap().unwrap()[..], [1]);
+        assert_eq!(&later.try_take().unwrap().unwrap()[..], [2]);
+        drop(scoped);
+    });
+}
+
+/// A caller's own thread and another one answer the same call, while a third drains. Legal: either result, whole; the
+/// other is counted as a duplicate, or as unknown if it came after the call was done.
+#[test]
+fn inline_answer_is_the_first() {
+    model("shard::inline_answer_is_the_first", Bound::Two, || {
+        let runtime = Arc::new(small(2, 1));
+        let mut call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        let producer = send(&runtime, [(sid, 2)]);
+        let shared = runtime.clone();
+        let draining = thread::spawn(move || shared.reactor(0).unwrap().drain(64));
+        call.inline(|| runtime.send(sid, NrStatus::Ok, &[1]));
+        let reply = call.try_take().unwrap().unwrap();
+        assert!(matches!(reply[..], [1] | [2]));
+        producer.join().unwrap();
+        draining.join().unwrap();
+        let _ = runtime.reactor(0).unwrap().drain(64);
+        let m = runtime.metrics();
+        assert_eq!((m.delivered, m.duplicate + m.unknown_sid, m.in_flight), (1, 1, 0), "{m:?}");
+    });
+}
+
+/// Another thread answers first, and the caller's own thread knows it. Legal: only the first result.
+#[test]
+fn inline_answer_is_not_the_first() {
+    model("shard::inline_answer_is_not_the_first", Bound::Three, || {
+        let runtime = Arc::new(small(2, 1));
+        let mut call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        let shared = runtime.clone();
+        let draining = thread::spawn(move || shared.reactor(0).unwrap().drain(64));
+        call.inline(|| {
+            send(&runtime, [(sid, 2)]).join().unwrap();
+            runtime.send(sid, NrStatus::Ok, &[1]);
+        });
+        draining.join().unwrap();
+        assert_eq!(&call.try_take().unwrap().unwrap()[..], [2]);
+        let _ = runtime.reactor(0).unwrap().drain(64);
+        let m = runtime.metrics();
+        assert_eq!((m.delivered, m.duplicate + m.unknown_sid, m.in_flight), (1, 1, 0), "{m:?}");
     });
 }
 
@@ -186,5 +228,28 @@ fn rings_collapse() {
         react_until(reactor, || runtime.metrics().delivered == 2);
         assert!(one.try_take().is_some() && two.try_take().is_some());
         producers.into_iter().for_each(|producer| producer.join().unwrap());
+    });
+}
+
+/// The first result goes through the overflow queue, and a reactor delivers it while the caller's own thread sends a second
+/// one. Legal: the caller gets the first.
+#[test]
+fn inline_answer_comes_after_an_overflow() {
+    model("shard::inline_answer_comes_after_an_overflow", Bound::Three, || {
+        let runtime = Arc::new(small(1, 2));
+        let (other, mut call) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
+        let shared = runtime.clone();
+        let reacting = thread::spawn(move || {
+            react_until(shared.reactor(0).unwrap(), || shared.metrics().drained >= 2);
+        });
+        let sid = call.sid();
+        runtime.send(other.sid(), NrStatus::Ok, &[0]);
+        runtime.send(sid, NrStatus::Ok, &[1]);
+        call.inline(|| runtime.send(sid, NrStatus::Ok, &[2]));
+        let reply = block_on(call).unwrap();
+        assert_eq!(&reply[..], [1], "the second result won");
+        stop(runtime.reactor(0).unwrap());
+        reacting.join().unwrap();
+        drop(other);
     });
 }

@@ -6,7 +6,14 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use loom::{future::block_on, sync::Arc, thread};
+use loom::{
+    future::block_on,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
 use nylon_ring_runtime::{NrStatus, Reactor, Runtime, Turn};
 
@@ -134,25 +141,52 @@ fn first_result_wins() {
     });
 }
 
-/// Three threads use two slots. Legal: no slot is given to two callers at once; a slot is either found or truly in use.
+/// Two callers and this thread take and give back the two slots of a shard. Legal: no slot is given to two callers at once,
+/// one that is not in use is found, and at the end both are there.
 #[test]
 fn two_callers_share_the_free_list() {
     model("slab::two_callers_share_the_free_list", Bound::Two, || {
         let runtime = Arc::new(small(1, 2));
+        let (used, both) = (Arc::new([AtomicBool::new(false), AtomicBool::new(false)]), 31);
         let callers = [(); 2].map(|()| {
-            let runtime = runtime.clone();
+            let (runtime, used) = (runtime.clone(), used.clone());
             thread::spawn(move || {
-                let first = runtime.open(0).unwrap().sid();
-                let second = runtime.open(0).unwrap();
-                assert_ne!(first, second.sid());
-                let twin = runtime.open(0);
-                assert!(twin.is_err() || twin.unwrap().sid() & 31 != second.sid() & 31);
+                for _ in 0..2 {
+                    let call = runtime.open(0).unwrap();
+                    let mine = &used[(call.sid() & both) as usize];
+                    assert!(!mine.swap(true, Ordering::AcqRel), "a slot with two callers");
+                    mine.store(false, Ordering::Release);
+                }
             })
         });
         callers.into_iter().for_each(|caller| caller.join().unwrap());
         let (one, two) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
-        assert_ne!(one.sid() & 31, two.sid() & 31);
+        assert_ne!(one.sid() & both, two.sid() & both);
         assert!(runtime.open(0).is_err());
+    });
+}
+
+/// A caller is stopped in the middle of taking a slot while another takes both and gives the first back: the list looks as it
+/// did, and is not the same. Legal: whatever each finds, no slot has two callers.
+#[test]
+fn the_free_list_is_not_fooled_by_reuse() {
+    model("slab::the_free_list_is_not_fooled_by_reuse", Bound::Three, || {
+        let runtime = Arc::new(small(1, 2));
+        let shared = runtime.clone();
+        let other = thread::spawn(move || {
+            let (first, second) = (shared.open(0), shared.open(0));
+            drop(first);
+            second.is_ok_and(|second| {
+                // Kept for good.
+                std::mem::forget(second);
+                true
+            })
+        });
+        let mine = [runtime.open(0), runtime.open(0)];
+        let mine = mine.into_iter().flatten().inspect(|call| assert!(call.sid() & 31 < 2)).collect::<Vec<_>>();
+        let kept = other.join().unwrap();
+        let free = [runtime.open(0), runtime.open(0)].into_iter().flatten().count();
+        assert_eq!(mine.len() + usize::from(kept) + free, 2, "a slot was given out twice, or lost");
     });
 }
 

@@ -1,10 +1,6 @@
 //! `slot.rs` and `receiver.rs`: the life of a stream.
 
-use loom::{
-    future::block_on,
-    thread,
-    sync::Arc,
-};
+use loom::{future::block_on, sync::Arc, thread};
 use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 
@@ -20,8 +16,8 @@ fn play(runtime: &Arc<Runtime>, sid: u64) -> thread::JoinHandle<()> {
 
 /// A receiver parks while its frames are delivered. Legal: it gets both, in order, and is counted as ended, not as given up.
 #[test]
-fn frames_against_park() {
-    model("stream::frames_against_park", Bound::Two, || {
+fn frames_against_a_parking_receiver() {
+    model("stream::frames_against_a_parking_receiver", Bound::Two, || {
         let before = marked();
         let runtime = Arc::new(small(2, 1));
         let mut frames = runtime.open_stream(0).unwrap();

@@ -1,0 +1,150 @@
+# All commands of the project. `make` alone lists them.
+#
+# Needed: Rust (rustup), gcc and make. A target that needs more says so in one line, with the way to get it, and fails.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+CARGO ?= cargo
+# Nightly is for the sanitizers and Miri alone.
+NIGHTLY ?= nightly
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+EXAMPLE := $(CARGO) run --release -p nylon-ring-examples --bin
+
+# What runs under Miri and the sanitizers.
+MIRI_PACKAGES := -p nylon-ring -p nylon-ring-runtime
+SANITIZED := -p nylon-ring-runtime -p nylon-ring-host -p nylon-ring-sdk
+
+# $(call need,<command that succeeds if it is there>,<one line: what, and how to get it>)
+need = @$(1) >/dev/null 2>&1 || { echo "make $@: $(2)" >&2; exit 1; }
+need_nightly = $(call need,rustc +$(NIGHTLY) --version,needs a nightly toolchain; get it by: rustup toolchain install $(NIGHTLY) --profile minimal)
+need_rust_src = $(call need,test -f "$$(rustc +$(NIGHTLY) --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock",needs the sources of std; get them by: rustup component add rust-src --toolchain $(NIGHTLY))
+need_miri = $(call need,$(CARGO) +$(NIGHTLY) miri --version,needs Miri; get it by: rustup component add miri rust-src --toolchain $(NIGHTLY))
+need_cc = $(call need,command -v "$${CC:-cc}",needs a C compiler; get it by: apt-get install gcc libc6-dev)
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '%-26s %s\n' "$$name" "$$what"; done
+
+# --- build and run ---
+
+.PHONY: all
+all: ## Build everything
+	$(CARGO) build --workspace --all-targets
+
+.PHONY: demo
+demo: ## Build and run the main job: unary, streaming, state, throughput (15 s, once built)
+	$(EXAMPLE) demo
+
+.PHONY: examples
+examples: example-simple example-streaming example-state example-embed example-c ## Run all examples
+
+.PHONY: example-simple
+example-simple: ## Five calls at once that overlap
+	$(EXAMPLE) simple
+
+.PHONY: example-streaming
+example-streaming: ## One call with five frames
+	$(EXAMPLE) streaming
+
+.PHONY: example-state
+example-state: ## What a plugin stores for one call
+	$(EXAMPLE) state
+
+.PHONY: example-embed
+example-embed: ## The rings alone, without plugins: one shard a core
+	$(CARGO) run --release -p nylon-ring-runtime --example thread_per_core
+
+.PHONY: example-c
+example-c: ## The smallest C plugin, through the Rust host
+	$(need_cc)
+	$(EXAMPLE) simple -- examples/c/minimal.c
+
+# --- test ---
+
+.PHONY: test
+test: ## Run all tests, doc tests included
+	$(need_cc)
+	$(CARGO) test --workspace
+
+.PHONY: test-all
+test-all: ## The same, verbose, with what tests print
+	$(need_cc)
+	$(CARGO) test --workspace --verbose -- --nocapture
+
+.PHONY: loom
+loom: ## Model-check the ring's concurrency with loom
+	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" $(CARGO) test --release -p nylon-ring-loom-tests
+
+.PHONY: miri
+miri: ## Run the tests of ABI and rings under Miri (needs nightly, miri)
+	$(need_nightly)
+	$(need_miri)
+	MIRIFLAGS="-Zmiri-strict-provenance" CARGO_TARGET_DIR="$(TARGET_DIR)/miri" \
+		$(CARGO) +$(NIGHTLY) miri test --lib $(MIRI_PACKAGES)
+
+# Without std rebuilt (-Zbuild-std), ThreadSanitizer reports correct code.
+.PHONY: tsan
+tsan: ## Run the tests of rings, host and SDK under ThreadSanitizer (needs nightly, rust-src)
+	$(need_nightly)
+	$(need_rust_src)
+	$(need_cc)
+	RUSTFLAGS="-Zsanitizer=thread" TSAN_OPTIONS="exitcode=66" NYLON_RING_ARTIFACT_ARGS="-Zbuild-std" \
+		RUSTUP_TOOLCHAIN="$(NIGHTLY)" CARGO_TARGET_DIR="$(TARGET_DIR)/tsan" \
+		cargo test --lib --tests $(SANITIZED) -Zbuild-std --target $(TARGET)
+
+# Leaks are not looked for: what a plugin's host_ctx points to lives for ever on purpose.
+.PHONY: asan
+asan: ## Run the tests of rings, host and SDK under AddressSanitizer (needs nightly)
+	$(need_nightly)
+	$(need_cc)
+	RUSTFLAGS="-Zsanitizer=address" ASAN_OPTIONS="detect_leaks=0" \
+		RUSTUP_TOOLCHAIN="$(NIGHTLY)" CARGO_TARGET_DIR="$(TARGET_DIR)/asan" \
+		cargo test --lib --tests $(SANITIZED) --target $(TARGET)
+
+.PHONY: fuzz
+fuzz: ## Fuzz the ABI's readers (there is no harness yet: fails)
+	@echo "make fuzz: there is no fuzz harness in this version; nothing was run" >&2; exit 1
+
+# --- measure ---
+
+.PHONY: benchmark
+benchmark: benchmark-abi benchmark-host ## Run all criterion benchmarks
+
+.PHONY: benchmark-abi
+benchmark-abi: ## What the views of the ABI cost (criterion)
+	$(CARGO) bench -p nylon-ring-benches --bench abi
+
+.PHONY: benchmark-host
+benchmark-host: ## A round trip from host to plugin and back (criterion)
+	$(CARGO) bench -p nylon-ring-benches --bench host
+
+.PHONY: compare
+compare: ## The ring beside the mutex baseline: a table and plots, into benches/results
+	$(CARGO) run --release -p nylon-ring-benches --bin compare
+
+# --- check ---
+
+.PHONY: fmt
+fmt: ## Format all code
+	$(CARGO) fmt --all
+
+.PHONY: clippy
+clippy: ## Lint everything; warnings are errors
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" \
+		$(CARGO) clippy -p nylon-ring-runtime --lib -p nylon-ring-loom-tests --tests -- -D warnings
+
+.PHONY: doc
+doc: ## Build the documentation; warnings are errors
+	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc --workspace --no-deps
+
+.PHONY: ci
+ci: ## Everything that CI runs
+	./.ci/run
+
+.PHONY: clean
+clean: ## Remove all that was built
+	$(CARGO) clean
