@@ -1,6 +1,9 @@
 //! A shard's reactor as a tokio task.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use nylon_ring_runtime::{Doorbell, Turn};
 
@@ -9,18 +12,19 @@ use crate::{context::Context, seats::Tenancy};
 /// The most records that are drained before other tasks get their turn.
 const BUDGET: usize = 512;
 
-/// How often a reactor that finds nothing lets other tasks run and looks again, before it arms the ring and sleeps. Waking
-/// it costs a producer some microseconds; as long as results come faster than that, nobody rings.
-const PATIENCE: usize = 16;
+/// How often a reactor of a shard where nothing comes lets other tasks run and looks again, before it arms the ring and
+/// sleeps. Waking it costs a producer some microseconds; as long as results come faster than that, nobody rings.
+const PATIENCE: usize = 4;
 
 /// Drains a shard until the tenancy ends.
 pub(crate) async fn run(context: &'static Context, tenancy: Tenancy) {
     let Ok(reactor) = context.runtime.reactor(tenancy.shard) else { return };
     let Some(bell) = Bell::hang_up(reactor.doorbell()) else { return tenancy.evict() };
     loop {
-        let mut patience = PATIENCE;
+        let (mut patience, mut drained) = (PATIENCE, 0);
         while patience > 0 {
-            patience = if reactor.drain(BUDGET) == 0 { patience - 1 } else { PATIENCE };
+            let before = mem::replace(&mut drained, reactor.drain(BUDGET));
+            patience = if drained == before { patience - 1 } else { PATIENCE };
             tokio::task::yield_now().await;
         }
         let turn = reactor.turn(BUDGET);

@@ -60,8 +60,7 @@ fn plugin() -> PathBuf {
 async fn load() -> (NylonRingHost, &'static Witness) {
     let witness: &'static Witness = Box::leak(Box::default());
     let host = NylonRingHost::load(plugin()).unwrap();
-    let address = std::ptr::from_ref(witness).addr().to_ne_bytes();
-    std::ptr::from_ref(witness).expose_provenance();
+    let address = std::ptr::from_ref(witness).expose_provenance().to_ne_bytes();
     call(&host, "/witness", &address).await.unwrap();
     (host, witness)
 }
@@ -196,7 +195,6 @@ fn callers_that_do_not_look() {
         let outcome = host.shutdown(BRIEF).await;
         assert!(matches!(outcome, Err(Error::ShutdownTimedOut { in_flight: 2 })), "{outcome:?}");
         witness.saw_one_end();
-        host.shutdown(PATIENT).now_or_never();
         host.shutdown(PATIENT).await.expect("a second time waits for nothing");
         assert!(matches!(unpolled.await, Err(Error::Closed)));
         assert_eq!(unread.recv().await.unwrap().status, NrStatus::Err);
@@ -256,6 +254,27 @@ fn while_many_threads_call() {
         });
         witness.saw_one_end();
     }
+}
+
+/// `shutdown` never runs beside a `handle`: a plugin frees there what its handlers use. Nobody waits for such a one either.
+#[test]
+fn a_handle_that_does_not_return() {
+    everywhere("a_handle_that_does_not_return", async || {
+        let (host, witness) = load().await;
+        let caller = thread::spawn({
+            let host = host.clone();
+            move || block_on(call(&host, "/block", b""))
+        });
+        until("the handle to begin", || witness.handles.load(SeqCst) == 1).await;
+        let outcome = host.shutdown(BRIEF).await;
+        assert!(matches!(outcome, Err(Error::ShutdownTimedOut { in_flight: 1 })), "{outcome:?}");
+        witness.release.store(1, SeqCst);
+        let answer = caller.join().unwrap();
+        assert!(matches!(&answer, Err(Error::Closed)) || answer.as_ref().is_ok_and(|a| a == b"late"), "{answer:?}");
+        drop(host);
+        until("the plugin's end", || witness.shutdowns.load(SeqCst) > 0).await;
+        witness.saw_one_end();
+    });
 }
 
 #[test]

@@ -45,20 +45,18 @@ impl<'rt> Reactor<'rt> {
         &self.shard.doorbell
     }
 
-    /// Drains at most about `budget` records and returns how many it found, without arming the ring: until the next
-    /// [`turn`](Self::turn) nobody rings, and the reactor must not sleep. Producers are cheapest to a reactor that is awake.
-    pub fn drain(&self, budget: usize) -> usize {
-        let mut drained = 0;
-        while drained < budget {
-            let before = self.shard.counters.drained.get();
-            match self.shard.try_batch(Then::LetGo) {
-                Some(Batch::More) => drained += BATCH,
-                // Others may have drained as well: all the better.
-                Some(_) => return drained + self.shard.counters.drained.get().wrapping_sub(before) as usize,
-                None => return drained,
+    /// Drains at most about `budget` records, without arming the ring: until the next [`turn`](Self::turn) nobody rings, and
+    /// the reactor must not sleep. Producers are cheapest to a reactor that is awake.
+    ///
+    /// Returns how many records have been drained from the shard so far, by this reactor or by callers that helped: as long as
+    /// that number grows, it is worth looking again.
+    pub fn drain(&self, budget: usize) -> u64 {
+        for _ in 0..budget.div_ceil(BATCH).max(1) {
+            if self.shard.try_batch(Then::LetGo) != Some(Batch::More) {
+                break;
             }
         }
-        drained
+        self.shard.counters.drained.get()
     }
 
     /// Drains at most about `budget` records, delivers them and wakes their callers; when nothing is left, arms the ring, so

@@ -4,6 +4,7 @@
  *
  *   /witness   the body is the address of a Witness; answers "ok"
  *   /echo      answers with the body, before `handle` returns
+ *   /block     does not return from `handle` before the witness says `release`, and then answers "late"
  *   /hold      answers "late" from a thread, once the witness says `release`
  *   /hold-stream   a frame "first" before `handle` returns; once the witness says `release`, the end of the stream
  *
@@ -110,6 +111,11 @@ static NrStatus serve(uint64_t sid, const NrRequest *req, NrBytes body)
         send(sid, NR_STATUS_OK, "ok");
     } else if (nr_str_eq(req->path, "/echo")) {
         host->send_result(host_ctx, sid, NR_STATUS_OK, body);
+    } else if (nr_str_eq(req->path, "/block")) {
+        const Witness *w = atomic_load(&witness);
+        for (unsigned naps = 0; w != NULL && atomic_load(&w->release) == 0 && naps < 60000; naps++)
+            nap();
+        send(sid, NR_STATUS_OK, "late");
     } else if (nr_str_eq(req->path, "/hold")) {
         hold(sid, false);
     } else if (nr_str_eq(req->path, "/hold-stream")) {

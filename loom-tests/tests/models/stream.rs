@@ -43,6 +43,24 @@ fn frames_against_a_parking_receiver() {
     });
 }
 
+/// A receiver parks while the only frame is delivered: no end follows that would wake it. Legal: it gets the frame.
+#[test]
+fn one_frame_against_a_parking_receiver() {
+    model("stream::one_frame_against_a_parking_receiver", Bound::Three, || {
+        let runtime = Arc::new(small(2, 1));
+        let mut frames = runtime.open_stream(0).unwrap();
+        let (shared, sid) = (runtime.clone(), frames.sid());
+        let playing = thread::spawn(move || {
+            shared.send(sid, NrStatus::Ok, &[1]);
+            react_until(shared.reactor(0).unwrap(), || shared.metrics().delivered == 1);
+        });
+        assert_eq!(block_on(frames.next()).unwrap().unwrap()[0], 1);
+        playing.join().unwrap();
+        drop(frames);
+        assert_eq!((runtime.metrics().in_flight, runtime.metrics().buffered), (0, 0));
+    });
+}
+
 /// A receiver is dropped while its frames are delivered, and another stream uses its slot. Legal: whatever came late is
 /// dropped; the second stream gets nothing of the first, and nothing leaks.
 #[test]
