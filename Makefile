@@ -78,23 +78,25 @@ test-all: ## The same, verbose, with what tests print
 loom: ## Model-check the ring's concurrency with loom
 	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" $(CARGO) test --release -p nylon-ring-loom-tests
 
-# Left out: what calls into the system (poll, processes, files) or takes Miri too long. Plugins are never dropped, so those of
-# the SDK's tests are not looked at for leaks.
+# Left out: what calls into the system (poll, processes, files) or takes Miri too long. Tests that leak on purpose (a plugin is
+# never dropped) are not looked at for leaks.
 .PHONY: miri
 miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri)
 	$(need_nightly)
 	$(need_miri)
 	MIRIFLAGS="-Zmiri-strict-provenance" $(MIRI) -p nylon-ring --lib --test views --test headers --test contract
-	MIRIFLAGS="-Zmiri-strict-provenance" $(MIRI) -p nylon-ring-runtime --lib --test state --test wakers
+	MIRIFLAGS="-Zmiri-strict-provenance" $(MIRI) -p nylon-ring-runtime --lib --test state
+	MIRIFLAGS="-Zmiri-strict-provenance -Zmiri-ignore-leaks" $(MIRI) -p nylon-ring-runtime --test wakers
 	MIRIFLAGS="-Zmiri-strict-provenance -Zmiri-ignore-leaks" $(MIRI) -p nylon-ring-sdk --lib --tests
 
-# Without std rebuilt (-Zbuild-std), ThreadSanitizer reports correct code.
+# Without std rebuilt (-Zbuild-std), ThreadSanitizer reports correct code. With -rdynamic a plugin finds the sanitizer's runtime in
+# the executable that loads it.
 .PHONY: tsan
 tsan: ## Run the tests of rings, host and SDK under ThreadSanitizer (needs nightly, rust-src)
 	$(need_nightly)
 	$(need_rust_src)
 	$(need_cc)
-	RUSTFLAGS="-Zsanitizer=thread" TSAN_OPTIONS="exitcode=66" NYLON_RING_ARTIFACT_ARGS="-Zbuild-std" \
+	RUSTFLAGS="-Zsanitizer=thread -Clink-arg=-rdynamic" TSAN_OPTIONS="exitcode=66" NYLON_RING_ARTIFACT_ARGS="-Zbuild-std" \
 		RUSTUP_TOOLCHAIN="$(NIGHTLY)" CARGO_TARGET_DIR="$(TARGET_DIR)/tsan" \
 		cargo test --lib --tests $(SANITIZED) -Zbuild-std --target $(TARGET)
 
@@ -103,7 +105,7 @@ tsan: ## Run the tests of rings, host and SDK under ThreadSanitizer (needs night
 asan: ## Run the tests of rings, host and SDK under AddressSanitizer (needs nightly)
 	$(need_nightly)
 	$(need_cc)
-	RUSTFLAGS="-Zsanitizer=address" ASAN_OPTIONS="detect_leaks=0" \
+	RUSTFLAGS="-Zsanitizer=address -Clink-arg=-rdynamic" ASAN_OPTIONS="detect_leaks=0" \
 		RUSTUP_TOOLCHAIN="$(NIGHTLY)" CARGO_TARGET_DIR="$(TARGET_DIR)/asan" \
 		cargo test --lib --tests $(SANITIZED) --target $(TARGET)
 

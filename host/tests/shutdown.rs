@@ -208,8 +208,10 @@ fn a_shutdown_that_is_not_awaited_to_its_end() {
         let (host, witness) = load().await;
         drop(host.shutdown(PATIENT));
         assert_eq!(call(&host, "/echo", b"a future does nothing by itself").await.unwrap().len(), 31);
+        witness.block.store(1, SeqCst);
         assert!(host.shutdown(PATIENT).now_or_never().is_none());
         assert!(matches!(call(&host, "/echo", b"").await, Err(Error::ShuttingDown)));
+        witness.block.store(0, SeqCst);
         until("the plugin's end", || witness.shutdowns.load(SeqCst) > 0).await;
         drop(host);
         witness.saw_one_end();
