@@ -33,7 +33,7 @@ impl Future for Answer {
         if let Poll::Ready(result) = Pin::new(&mut this.pending).poll(cx) {
             return Poll::Ready(result.map_err(NylonRingHostError::waiting));
         }
-        this.context.seats.ensure_served(this.context, this.pending.shard())?;
+        this.context.seats.ensure_served(this.context, this.pending.shard(), cx.waker())?;
         Poll::Pending
     }
 }

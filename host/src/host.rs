@@ -4,7 +4,7 @@ use std::{
     ffi::{CStr, c_void},
     path::Path,
     ptr::NonNull,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -54,12 +54,14 @@ pub(crate) struct Inner {
     pub(crate) plugin: Plugin,
     name: String,
     version: String,
+    /// Set when a shutdown has run its course.
+    pub(crate) shut_down: OnceLock<()>,
 }
 
 impl NylonRingHost {
     pub(crate) fn new(context: &'static Context, loaded: LoadedPlugin) -> Self {
         let LoadedPlugin { name, version, plugin } = loaded;
-        Self { inner: Arc::new(Inner { context, plugin, name, version }) }
+        Self { inner: Arc::new(Inner { context, plugin, name, version, shut_down: OnceLock::new() }) }
     }
 
     /// Loads and starts the plugin at `path`, with default settings.
@@ -165,12 +167,12 @@ impl NylonRingHost {
     /// Shuts the host down: no new calls; those in flight may finish within `grace`; the rest fail with
     /// [`Closed`](NylonRingHostError::Closed); then the plugin's `shutdown` runs, on a thread of its own, and is waited for.
     ///
-    /// Any executor may poll it. Shutting down a second time waits for nothing and returns `Ok`.
+    /// Any executor may poll it. Once a shutdown has run its course, another returns `Ok` at once.
     ///
     /// # Errors
     ///
-    /// [`ShutdownTimedOut`](NylonRingHostError::ShutdownTimedOut) when calls had to be failed (the plugin was shut down all
-    /// the same), [`ReactorThread`](NylonRingHostError::ReactorThread) when there is no thread to do it on.
+    /// [`ShutdownTimedOut`](NylonRingHostError::ShutdownTimedOut) when calls had to be failed. The plugin was shut down all the
+    /// same, unless a `handle` of its own did not return within a second: then its `shutdown` is left to the drop of the host. Further, [`ReactorThread`](NylonRingHostError::ReactorThread) when there is no thread to do it on.
     pub async fn shutdown(&self, grace: Duration) -> Result<(), NylonRingHostError> {
         shutdown::shut_down(self.inner.clone(), grace).await
     }

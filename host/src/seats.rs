@@ -17,6 +17,11 @@
 //! 3. Any number of reactors may run on one shard: only one holds its token. One that has been replaced (its epoch is over)
 //!    notices at its next turn, and leaves.
 //!
+//! 4. A current-thread runtime that a thread has merely entered, or whose blocking thread it is, may be driven by nobody, and
+//!    tokio does not tell. Only a caller that is polled with the waker of a tokio task is surely driven. Any other caller in
+//!    such a runtime (the future of `block_on`, a combinator with wakers of its own) insures its shard: one more reactor, on the
+//!    spare runtime, for good.
+//!
 //! Only the first call and the first parking of a thread come through the mutex; results never do.
 
 use std::{
@@ -27,6 +32,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Waker,
 };
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -59,7 +65,12 @@ struct Home {
     runtime: AtomicU64,
     /// Counts the reactors that were started; the latest is the one that stays. Written under the mutex of `owners`.
     epoch: AtomicU64,
+    /// Set once: a reactor on the spare runtime serves the shard beside whichever has its home.
+    insured: AtomicBool,
 }
+
+/// The epoch of the reactor that insures a shard.
+const INSURANCE: u64 = u64::MAX;
 
 /// A thread's place at one host.
 #[derive(Debug, Clone, Copy)]
@@ -118,7 +129,7 @@ impl Hasher for IdHasher {
 
 impl Seats {
     pub(crate) fn new(shards: usize) -> Self {
-        let home = || Home { runtime: AtomicU64::new(NONE), epoch: AtomicU64::new(0) };
+        let home = || Home { runtime: AtomicU64::new(NONE), epoch: AtomicU64::new(0), insured: AtomicBool::new(false) };
         Self {
             homes: (0..shards).map(|_| home()).collect(),
             owners: Mutex::new((0..shards).map(|_| Weak::new()).collect()),
@@ -161,13 +172,18 @@ impl Seats {
     }
 
     /// Sees to it that the reactor of `shard` is driven as long as the current thread's runtime is. Called by each caller
-    /// that parks, on every thread it parks on.
+    /// that parks, on every thread it parks on, with the waker it parks with.
     ///
     /// # Errors
     ///
     /// [`NylonRingHostError::ReactorThread`] when it takes the spare runtime, and its thread cannot be started.
     #[inline]
-    pub(crate) fn ensure_served(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
+    pub(crate) fn ensure_served(
+        &self,
+        context: &'static Context,
+        shard: usize,
+        waker: &Waker,
+    ) -> Result<(), NylonRingHostError> {
         // Ordering: Acquire; pairs with the Release of whoever set it, and spawns its reactor.
         let home = self.homes[shard].runtime.load(Ordering::Acquire);
         if home == SPARE {
@@ -177,11 +193,16 @@ impl Seats {
         if remembered == home && home != NONE {
             return Ok(());
         }
-        self.ensure_served_here(context, shard)
+        self.ensure_served_here(context, shard, waker)
     }
 
     /// As above, after asking which runtime the thread is in.
-    fn ensure_served_here(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
+    fn ensure_served_here(
+        &self,
+        context: &'static Context,
+        shard: usize,
+        waker: &Waker,
+    ) -> Result<(), NylonRingHostError> {
         let here = current_runtime();
         let id = here.as_ref().map_or(NONE, |(id, _)| *id);
         if let Some((id, handle)) = &here
@@ -193,6 +214,12 @@ impl Seats {
                     cell.set(Seat { runtime: *id, ..seat });
                 }
             });
+        }
+        if let Some((_, handle)) = &here
+            && handle.runtime_flavor() == RuntimeFlavor::CurrentThread
+            && !spare::is_of_a_task(waker)
+        {
+            self.insure(context, shard)?;
         }
         // Ordering: Acquire; as in `ensure_served`.
         if id != NONE && self.homes[shard].runtime.load(Ordering::Acquire) == id {
@@ -220,6 +247,21 @@ impl Seats {
             _ => (SPARE, spare::handle().map_err(NylonRingHostError::ReactorThread)?),
         };
         self.start(owners, context, shard, id, &handle);
+        Ok(())
+    }
+
+    /// Starts the reactor that insures a shard, if it does not run yet.
+    #[inline]
+    fn insure(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
+        // Ordering: Relaxed, both; a flag that is only tried.
+        let insured = &self.homes[shard].insured;
+        if !insured.load(Ordering::Relaxed) && !insured.swap(true, Ordering::Relaxed) {
+            let handle = spare::handle().map_err(|error| {
+                insured.store(false, Ordering::Relaxed);
+                NylonRingHostError::ReactorThread(error)
+            })?;
+            handle.spawn(reactor::run(context, Tenancy { context, shard, epoch: INSURANCE }));
+        }
         Ok(())
     }
 
@@ -270,7 +312,8 @@ impl Seats {
     /// Whether the reactor of this epoch is still the one that stays.
     pub(crate) fn stays(&self, shard: usize, epoch: u64) -> bool {
         // Ordering: Relaxed, both; whoever ends a tenancy rings the doorbell afterwards.
-        !self.vacated.load(Ordering::Relaxed) && self.homes[shard].epoch.load(Ordering::Relaxed) == epoch
+        !self.vacated.load(Ordering::Relaxed)
+            && (epoch == INSURANCE || self.homes[shard].epoch.load(Ordering::Relaxed) == epoch)
     }
 
     /// Moves a reactor that cannot run where it is to the spare runtime.

@@ -12,11 +12,15 @@ use crate::{error::NylonRingHostError, host::Inner, spare};
 /// How often calls in flight are counted.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How long callers that have been failed get to notice, before the plugin is stopped under them.
-const NOTICE: Duration = Duration::from_millis(100);
+/// How long a `handle` that is under way after that gets to return. If it does not, the plugin must not be stopped under it:
+/// that is left to the drop of the host.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// As [`NylonRingHost::shutdown`](crate::NylonRingHost::shutdown).
 pub(crate) async fn shut_down(host: Arc<Inner>, grace: Duration) -> Result<(), NylonRingHostError> {
+    if host.shut_down.get().is_some() {
+        return Ok(());
+    }
     let (done, wait) = oneshot::channel();
     // New calls end here, whether or not this future is polled again.
     host.context.runtime.stop_opening();
@@ -25,11 +29,14 @@ pub(crate) async fn shut_down(host: Arc<Inner>, grace: Duration) -> Result<(), N
         let in_flight = drain(&host, grace).await;
         if in_flight > 0 {
             host.context.runtime.close();
-            drain(&host, NOTICE).await;
         }
-        // A plugin may take its time, so it gets a thread where that is allowed.
-        let stopped = tokio::task::spawn_blocking(move || host.plugin.shutdown());
-        let _ = stopped.await;
+        if handed_over(&host).await {
+            // A plugin may take its time, so it gets a thread where that is allowed.
+            let stopping = host.clone();
+            let _ = tokio::task::spawn_blocking(move || stopping.plugin.shutdown()).await;
+        }
+        let _ = host.shut_down.set(());
+        drop(host);
         let _ = done.send(in_flight);
     });
     match wait.await {
@@ -49,4 +56,17 @@ async fn drain(host: &Inner, time: Duration) -> u64 {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Waits until no `handle` is under way, which is so at once unless one blocks; false if that takes too long.
+async fn handed_over(host: &Inner) -> bool {
+    let start = Instant::now();
+    // Slots that became free meanwhile count until they are collected.
+    while host.context.runtime.stop_opening() > 0 && host.context.runtime.handing_over() > 0 {
+        if start.elapsed() >= NOTICE {
+            return false;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    true
 }

@@ -58,13 +58,15 @@ impl StreamReceiver {
                 return Poll::Ready(Some(StreamFrame { status: reply.status(), data: reply.into() }));
             }
             Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
-            Poll::Pending => match self.host.context.seats.ensure_served(self.host.context, self.frames.shard()) {
-                Ok(()) => return Poll::Pending,
-                Err(error) => {
-                    self.frames.cancel();
-                    error
+            Poll::Pending => {
+                match self.host.context.seats.ensure_served(self.host.context, self.frames.shard(), cx.waker()) {
+                    Ok(()) => return Poll::Pending,
+                    Err(error) => {
+                        self.frames.cancel();
+                        error
+                    }
                 }
-            },
+            }
         };
         Poll::Ready(self.fail(error))
     }

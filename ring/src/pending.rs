@@ -58,7 +58,9 @@ impl<'rt> Pending<'rt> {
     /// result that it sends to this call's shard wakes the reactor: the caller looks for it anyway.
     #[inline(always)]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f)
+        let result = inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f);
+        self.slot().set_handing_over(false);
+        result
     }
 
     #[inline]

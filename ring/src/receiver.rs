@@ -52,7 +52,9 @@ impl<'rt> Receiver<'rt> {
     /// the receiver looks for them anyway.
     #[inline]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        inline_scope::run(self.shard, None, f)
+        let result = inline_scope::run(self.shard, None, f);
+        self.slot().set_handing_over(false);
+        result
     }
 
     fn slot(&self) -> &'rt Slot {

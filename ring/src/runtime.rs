@@ -285,6 +285,13 @@ impl Runtime {
         self.shards.iter().filter_map(OnceLock::get).map(Shard::collect).sum()
     }
 
+    /// After [`stop_opening`](Self::stop_opening): how many calls may still be handed over, by a thread inside
+    /// [`Pending::inline`] or [`Receiver::inline`], or on the way there. Once it is 0 it stays 0, whatever calls are in flight.
+    pub fn handing_over(&self) -> usize {
+        let shards = self.shards.iter().filter_map(OnceLock::get);
+        shards.flat_map(|shard| shard.slab.slots()).filter(|slot| slot.is_handing_over()).count()
+    }
+
     /// Closes the runtime: no call can be opened any more, and every caller that waits, or comes to wait, gets
     /// [`RuntimeError::Closed`]. Results may still be sent, and are dropped and counted.
     pub fn close(&self) {

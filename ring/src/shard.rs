@@ -287,6 +287,7 @@ impl Shard {
         if !self.slab.slots()[index].entries.is_empty() {
             self.free_entries(index);
         }
+        self.slab.slots()[index].set_handing_over(true);
         self.slab.push(index);
     }
 
@@ -324,7 +325,8 @@ impl Shard {
     pub(crate) fn collect(&self) -> u64 {
         // Ordering: Release; pairs with the Acquire in `none_free`.
         self.stopped.store(true, Ordering::Release);
-        while self.slab.pop().is_some() {
+        while let Some(index) = self.slab.pop() {
+            self.slab.slots()[index].set_handing_over(false);
             self.collected.add(1);
         }
         self.slab.slots().len() as u64 - self.collected.get()

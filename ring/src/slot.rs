@@ -48,7 +48,7 @@ use crate::{
     reply::{Record, Reply},
     sid::STATE_BITS,
     state::Entries,
-    sync::{AtomicU32, AtomicU64, AtomicWaker, Ordering, Tally, UnsafeCell},
+    sync::{AtomicBool, AtomicU32, AtomicU64, AtomicWaker, Ordering, Tally, UnsafeCell},
 };
 
 /// Phases, in the low three bits of the state word.
@@ -97,6 +97,9 @@ pub(crate) struct Slot {
     pub(crate) entries: Entries,
     /// The last sid that had a result replaced by an overflow mark; written by producers that found ring and ledger full.
     overflowed: AtomicU64,
+    /// Whether whoever has the slot may still be handing the call to a plugin. Written by the slot's owner: false when the
+    /// hand-over is done, true again before the slot is free. A stale `true` is legal.
+    handing_over: AtomicBool,
     /// How many calls of this slot were answered by their own thread. Written by the caller that has the slot.
     pub(crate) answered_inline: Tally,
 }
@@ -146,6 +149,7 @@ impl Slot {
             frames: Frames::new(),
             entries: Entries::new(),
             overflowed: AtomicU64::new(!generation),
+            handing_over: AtomicBool::new(true),
             answered_inline: Tally::new(),
         }
     }
@@ -435,6 +439,19 @@ impl Slot {
     pub(crate) fn mark_overflowed(&self, sid: u64) -> bool {
         // Ordering: Relaxed; the word is only compared, and coherence lets one producer in.
         self.overflowed.swap(sid, Ordering::Relaxed) != sid
+    }
+
+    /// Says whether the slot's owner may be handing the call over.
+    #[inline]
+    pub(crate) fn set_handing_over(&self, handing_over: bool) {
+        // Ordering: Release; pairs with the Acquire in `is_handing_over`: the plugin's `handle` has returned.
+        self.handing_over.store(handing_over, Ordering::Release);
+    }
+
+    /// Whether the slot's owner may be handing the call over.
+    pub(crate) fn is_handing_over(&self) -> bool {
+        // Ordering: Acquire; pairs with `set_handing_over`.
+        self.handing_over.load(Ordering::Acquire)
     }
 
     /// The generation bits now, and whether the slot is in use. For statistics.
