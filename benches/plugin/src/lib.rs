@@ -16,7 +16,7 @@
 //! | `/idle/<spins>/<yields>` | what a thread without work does before it parks |
 //! | `/measure/<0 or 1>` | whether the threads time each of their calls of `send_result` |
 //! | `/reset` | forgets the times; `Err` while a thread has work: ask again |
-//! | `/stats` | the times, as text: see [`stats`]; `Err` as above |
+//! | `/stats` | the times, as text: see `stats.rs`; `Err` as above |
 //!
 //! Everything else is refused with `Unsupported`. The bytes of a 1 KiB answer and of a frame are `0, 1, 2, …`.
 //!
