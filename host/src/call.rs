@@ -8,19 +8,20 @@ use std::{
 
 use nylon_ring_runtime::{Pending, Reply};
 
-use crate::{context::Context, error::NylonRingHostError};
+use crate::{context::Context, error::NylonRingHostError, seats::Insurance};
 
 /// A pending result whose shard is served wherever this is polled.
 #[derive(Debug)]
 pub(crate) struct Answer {
     context: &'static Context,
     pending: Pending<'static>,
+    insurance: Option<Insurance>,
 }
 
 impl Answer {
     #[inline]
     pub(crate) fn new(context: &'static Context, pending: Pending<'static>) -> Self {
-        Self { context, pending }
+        Self { context, pending, insurance: None }
     }
 }
 
@@ -33,7 +34,7 @@ impl Future for Answer {
         if let Poll::Ready(result) = Pin::new(&mut this.pending).poll(cx) {
             return Poll::Ready(result.map_err(NylonRingHostError::waiting));
         }
-        this.context.seats.ensure_served(this.context, this.pending.shard(), cx.waker())?;
+        this.context.seats.ensure_served(this.context, this.pending.shard(), cx.waker(), &mut this.insurance)?;
         Poll::Pending
     }
 }

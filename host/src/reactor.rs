@@ -45,7 +45,7 @@ async fn be_patient(reactor: Reactor<'_>) -> bool {
 }
 
 /// Drains a shard until the tenancy ends.
-pub(crate) async fn run(context: &'static Context, tenancy: Tenancy) {
+pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
     let Ok(reactor) = context.runtime.reactor(tenancy.shard) else { return };
     let Some(bell) = Bell::hang_up(reactor.doorbell()) else { return tenancy.evict() };
     let mut in_vain = 0_u32;

@@ -19,8 +19,8 @@
 //!
 //! 4. A current-thread runtime that a thread has merely entered, or whose blocking thread it is, may be driven by nobody, and
 //!    tokio does not tell. Only a caller that is polled with the waker of a tokio task is surely driven. Any other caller in
-//!    such a runtime (the future of `block_on`, a combinator with wakers of its own) insures its shard: one more reactor, on the
-//!    spare runtime, for good.
+//!    such a runtime (the future of `block_on`, a combinator with wakers of its own) insures its shard while it waits: one more
+//!    reactor, on the spare runtime. It leaves when it was woken [`IDLE`] times in a row and nobody had insured.
 //!
 //! Only the first call and the first parking of a thread come through the mutex; results never do.
 
@@ -65,12 +65,27 @@ struct Home {
     runtime: AtomicU64,
     /// Counts the reactors that were started; the latest is the one that stays. Written under the mutex of `owners`.
     epoch: AtomicU64,
-    /// Set once: a reactor on the spare runtime serves the shard beside whichever has its home.
+    /// Whether a reactor on the spare runtime serves the shard beside whichever has its home.
     insured: AtomicBool,
+    /// How many callers wait that may not be driven.
+    unsure: AtomicU64,
 }
 
 /// The epoch of the reactor that insures a shard.
 const INSURANCE: u64 = u64::MAX;
+/// How often in a row that reactor is woken for others before it leaves.
+const IDLE: u32 = 64;
+
+/// While it lives, the reactor that insures its shard stays. Held by a caller that waits and may not be driven.
+#[derive(Debug)]
+pub(crate) struct Insurance(&'static Home);
+
+impl Drop for Insurance {
+    fn drop(&mut self) {
+        // Ordering: SeqCst, with all of `unsure` and `insured`; see `insure`.
+        self.0.unsure.fetch_sub(1, Ordering::SeqCst);
+    }
+}
 
 /// A thread's place at one host.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +144,12 @@ impl Hasher for IdHasher {
 
 impl Seats {
     pub(crate) fn new(shards: usize) -> Self {
-        let home = || Home { runtime: AtomicU64::new(NONE), epoch: AtomicU64::new(0), insured: AtomicBool::new(false) };
+        let home = || Home {
+            runtime: AtomicU64::new(NONE),
+            epoch: AtomicU64::new(0),
+            insured: AtomicBool::new(false),
+            unsure: AtomicU64::new(0),
+        };
         Self {
             homes: (0..shards).map(|_| home()).collect(),
             owners: Mutex::new((0..shards).map(|_| Weak::new()).collect()),
@@ -183,6 +203,7 @@ impl Seats {
         context: &'static Context,
         shard: usize,
         waker: &Waker,
+        insurance: &mut Option<Insurance>,
     ) -> Result<(), NylonRingHostError> {
         // Ordering: Acquire; pairs with the Release of whoever set it, and spawns its reactor.
         let home = self.homes[shard].runtime.load(Ordering::Acquire);
@@ -193,7 +214,7 @@ impl Seats {
         if remembered == home && home != NONE {
             return Ok(());
         }
-        self.ensure_served_here(context, shard, waker)
+        self.ensure_served_here(context, shard, waker, insurance)
     }
 
     /// As above, after asking which runtime the thread is in.
@@ -202,6 +223,7 @@ impl Seats {
         context: &'static Context,
         shard: usize,
         waker: &Waker,
+        insurance: &mut Option<Insurance>,
     ) -> Result<(), NylonRingHostError> {
         let here = current_runtime();
         let id = here.as_ref().map_or(NONE, |(id, _)| *id);
@@ -217,9 +239,10 @@ impl Seats {
         }
         if let Some((_, handle)) = &here
             && handle.runtime_flavor() == RuntimeFlavor::CurrentThread
+            && insurance.is_none()
             && !spare::is_of_a_task(waker)
         {
-            self.insure(context, shard)?;
+            *insurance = Some(Self::insure(context, shard)?);
         }
         // Ordering: Acquire; as in `ensure_served`.
         if id != NONE && self.homes[shard].runtime.load(Ordering::Acquire) == id {
@@ -250,19 +273,23 @@ impl Seats {
         Ok(())
     }
 
-    /// Starts the reactor that insures a shard, if it does not run yet.
-    #[inline]
-    fn insure(&self, context: &'static Context, shard: usize) -> Result<(), NylonRingHostError> {
-        // Ordering: Relaxed, both; a flag that is only tried.
-        let insured = &self.homes[shard].insured;
-        if !insured.load(Ordering::Relaxed) && !insured.swap(true, Ordering::Relaxed) {
+    /// Insures a shard: starts the reactor for it, if it does not run.
+    ///
+    /// A caller counts itself before it looks whether the reactor runs; the reactor says that it leaves before it looks whether
+    /// there are callers. All four are SeqCst, so one of them sees the other.
+    #[cold]
+    fn insure(context: &'static Context, shard: usize) -> Result<Insurance, NylonRingHostError> {
+        let home = &context.seats.homes[shard];
+        home.unsure.fetch_add(1, Ordering::SeqCst);
+        let insurance = Insurance(home);
+        if !home.insured.swap(true, Ordering::SeqCst) {
             let handle = spare::handle().map_err(|error| {
-                insured.store(false, Ordering::Relaxed);
+                home.insured.store(false, Ordering::SeqCst);
                 NylonRingHostError::ReactorThread(error)
             })?;
-            handle.spawn(reactor::run(context, Tenancy { context, shard, epoch: INSURANCE }));
+            handle.spawn(reactor::run(context, Tenancy { context, shard, epoch: INSURANCE, idle: 0 }));
         }
-        Ok(())
+        Ok(insurance)
     }
 
     /// Sees to it that what comes while nobody waits for it is drained, if only by the caretaker: late results of calls that
@@ -306,7 +333,7 @@ impl Seats {
         home.runtime.store(id, Ordering::Release);
         // A runtime that is going down drops what is spawned on it at once, and the tenancy with it, which takes the mutex.
         drop(owners);
-        handle.spawn(reactor::run(context, Tenancy { context, shard, epoch }));
+        handle.spawn(reactor::run(context, Tenancy { context, shard, epoch, idle: 0 }));
     }
 
     /// Whether the reactor of this epoch is still the one that stays.
@@ -340,12 +367,26 @@ pub(crate) struct Tenancy {
     context: &'static Context,
     pub(crate) shard: usize,
     pub(crate) epoch: u64,
+    /// How often in a row the reactor that insures a shard was woken for others.
+    idle: u32,
 }
 
 impl Tenancy {
-    /// Whether to go on.
-    pub(crate) fn stays(&self) -> bool {
-        self.context.seats.stays(self.shard, self.epoch)
+    /// Whether to go on, after a turn.
+    pub(crate) fn stays(&mut self) -> bool {
+        let seats = &self.context.seats;
+        seats.stays(self.shard, self.epoch) && (self.epoch != INSURANCE || self.is_insured(&seats.homes[self.shard]))
+    }
+
+    /// Whether the reactor that insures its shard is still wanted; it says so before it leaves (`Seats::insure`).
+    fn is_insured(&mut self, home: &Home) -> bool {
+        self.idle = if home.unsure.load(Ordering::SeqCst) > 0 { 0 } else { self.idle + 1 };
+        if self.idle < IDLE {
+            return true;
+        }
+        home.insured.store(false, Ordering::SeqCst);
+        // Whoever came meanwhile has started another reactor, or is seen here.
+        home.unsure.load(Ordering::SeqCst) > 0 && !home.insured.swap(true, Ordering::SeqCst)
     }
 
     /// Gives the shard to the spare runtime.
@@ -356,7 +397,7 @@ impl Tenancy {
 
 impl Drop for Tenancy {
     fn drop(&mut self) {
-        if self.stays() {
+        if self.epoch != INSURANCE && self.context.seats.stays(self.shard, self.epoch) {
             let mine = self.epoch;
             self.context.seats.take_care(self.context, self.shard, |_, epoch| epoch == mine);
         }

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use nylon_ring::NrStatus;
 use nylon_ring_runtime::{Receiver, Reply};
 
-use crate::{error::NylonRingHostError, host::Inner, payload::Payload};
+use crate::{error::NylonRingHostError, host::Inner, payload::Payload, seats::Insurance};
 
 /// One frame of a stream.
 #[derive(Debug)]
@@ -32,12 +32,13 @@ pub struct StreamReceiver {
     frames: Receiver<'static>,
     host: Arc<Inner>,
     error: Option<NylonRingHostError>,
+    insurance: Option<Insurance>,
 }
 
 impl StreamReceiver {
     pub(crate) fn new(host: Arc<Inner>, frames: Receiver<'static>) -> Self {
         host.context.seats.ensure_drained(host.context, frames.shard());
-        Self { frames, host, error: None }
+        Self { frames, host, error: None, insurance: None }
     }
 
     /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
@@ -59,7 +60,12 @@ impl StreamReceiver {
             }
             Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
             Poll::Pending => {
-                match self.host.context.seats.ensure_served(self.host.context, self.frames.shard(), cx.waker()) {
+                match self.host.context.seats.ensure_served(
+                    self.host.context,
+                    self.frames.shard(),
+                    cx.waker(),
+                    &mut self.insurance,
+                ) {
                     Ok(()) => return Poll::Pending,
                     Err(error) => {
                         self.frames.cancel();
