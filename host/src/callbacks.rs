@@ -47,7 +47,7 @@ unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: u32, p
             NrStatus::Err
         });
         if payload.len > context.runtime.buffer_limit() && payload.len <= isize::MAX as u64 && !payload.ptr.is_null() {
-            return context.runtime.send_overflow(sid);
+            return context.runtime.send_overflow(sid, status);
         }
         // SAFETY: what `as_slice` cannot check, that a plausible pointer is readable, the caller vouches for.
         match unsafe { payload.as_slice() } {

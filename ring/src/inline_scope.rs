@@ -75,8 +75,8 @@ pub(crate) fn run<R>(shard: &Shard, unary: Option<(u64, &mut Option<Reply>)>, f:
     let scope = Scope {
         shard,
         sid: unary.as_ref().map(|(sid, _)| *sid),
+        answered: Cell::new(unary.as_ref().is_some_and(|(_, answer)| answer.is_some())),
         answer: unary.map_or(ptr::null_mut(), |(_, answer)| ptr::from_mut(answer)),
-        answered: Cell::new(false),
         owes: Cell::new(false),
     };
     let outer = SCOPE.with(|innermost| innermost.replace(&scope));

@@ -59,7 +59,9 @@ impl<'rt> Pending<'rt> {
     #[inline(always)]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f);
-        self.slot().set_handing_over(false);
+        if self.open {
+            self.slot().set_handing_over(false);
+        }
         result
     }
 

@@ -53,7 +53,9 @@ impl<'rt> Receiver<'rt> {
     #[inline]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, None, f);
-        self.slot().set_handing_over(false);
+        if self.open {
+            self.slot().set_handing_over(false);
+        }
         result
     }
 

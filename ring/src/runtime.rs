@@ -236,10 +236,11 @@ impl Runtime {
         }
     }
 
-    /// As [`send`](Self::send), for a result that the sender cannot hand over: the caller gets an overflow error.
-    pub fn send_overflow(&self, sid: u64) {
+    /// As [`send`](Self::send), for a result of this status that the sender cannot hand over: the caller gets an overflow error. State
+    /// that the sender holds stays valid until it has sent a terminal status.
+    pub fn send_overflow(&self, sid: u64, status: NrStatus) {
         match self.existing(sid) {
-            Some(shard) => shard.send_overflow(sid),
+            Some(shard) => shard.send_overflow(sid, status),
             None => self.nowhere.add_shared(1),
         }
     }

@@ -155,8 +155,8 @@ impl Shard {
 
     /// Sends an overflow in place of a result.
     #[cold]
-    pub(crate) fn send_overflow(&self, sid: u64) {
-        self.push(Record { sid, reply: Reply::overflow(NrStatus::Err) });
+    pub(crate) fn send_overflow(&self, sid: u64, status: NrStatus) {
+        self.push(Record { sid, reply: Reply::overflow(status) });
     }
 
     #[inline]

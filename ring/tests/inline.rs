@@ -114,6 +114,18 @@ fn the_first_answer_counts_whichever_way_it_came() {
     assert_eq!((sent(&runtime), runtime.metrics().delivered, runtime.metrics().in_flight), (8, 4, 0));
 }
 
+#[test]
+fn the_first_of_two_scopes_counts() {
+    let runtime = asleep();
+    let mut call = runtime.open(0).unwrap();
+    let sid = call.sid();
+    call.inline(|| runtime.send(sid, NrStatus::Ok, &[1; 5000]));
+    call.inline(|| runtime.send(sid, NrStatus::Ok, b"2"));
+    assert_eq!(call.try_take().unwrap().unwrap()[..], [1; 5000]);
+    let m = runtime.metrics();
+    assert_eq!((m.duplicate, m.buffered, sent(&runtime)), (1, 0, 2));
+}
+
 /// However scopes are nested: a record is either served, or its reactor is rung for.
 #[test]
 fn nested_scopes_pay_their_debts() {
