@@ -287,7 +287,10 @@ impl Runtime {
     }
 
     /// After [`stop_opening`](Self::stop_opening): how many calls may still be handed over, by a thread inside
-    /// [`Pending::inline`] or [`Receiver::inline`], or on the way there. Once it is 0 it stays 0, whatever calls are in flight.
+    /// [`Pending::inline`] or [`Receiver::inline`], or on the way there.
+    ///
+    /// It is final once `stop_opening` has returned 0. Before that, a slot that is freed can be opened again until the next
+    /// `stop_opening` takes it, or the runtime is closed.
     pub fn handing_over(&self) -> usize {
         let shards = self.shards.iter().filter_map(OnceLock::get);
         shards.flat_map(|shard| shard.slab.slots()).filter(|slot| slot.is_handing_over()).count()
