@@ -1,10 +1,10 @@
 //! Settings of a host, and how it comes to life.
 
-use std::{path::Path, ptr::NonNull, thread};
+use std::{path::Path, ptr::NonNull, thread, time::Duration};
 
 use nylon_ring_runtime::{Runtime, RuntimeBuilder};
 
-use crate::{context::Context, error::NylonRingHostError, host::NylonRingHost, loader};
+use crate::{busy_poll, context::Context, error::NylonRingHostError, host::NylonRingHost, loader};
 
 /// Settings of a [`NylonRingHost`].
 #[derive(Debug, Clone)]
@@ -12,13 +12,18 @@ use crate::{context::Context, error::NylonRingHostError, host::NylonRingHost, lo
 pub struct HostBuilder {
     runtime: RuntimeBuilder,
     in_place: bool,
+    busy_poll: Duration,
 }
 
 impl Default for HostBuilder {
     fn default() -> Self {
         // A thread that finds no shard of its own shares one. Shards that nobody uses cost nothing, so there are plenty.
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { runtime: Runtime::builder().shards((4 * cores).min(1024)), in_place: false }
+        Self {
+            runtime: Runtime::builder().shards((4 * cores).min(1024)),
+            in_place: false,
+            busy_poll: busy_poll::DEFAULT,
+        }
     }
 }
 
@@ -51,6 +56,16 @@ impl HostBuilder {
         self
     }
 
+    /// For how long at most a reactor looks for more results before it sleeps; the default is 50 µs, zero lets it sleep at once.
+    ///
+    /// It only looks for as long as that pays: when results come further apart than this, it does not look at all. While they
+    /// come faster, one at a time or in floods, callers and plugin threads are spared tens of microseconds and a system call
+    /// each, and the core is busy.
+    pub fn busy_poll(mut self, longest: Duration) -> Self {
+        self.busy_poll = longest;
+        self
+    }
+
     /// Loads the file itself instead of a private copy: for libraries that find others through `$ORIGIN`. Two hosts that
     /// load one file in place share its statics.
     pub fn load_in_place(mut self, yes: bool) -> Self {
@@ -68,7 +83,7 @@ impl HostBuilder {
         let path = path.as_ref();
         let runtime = self.runtime.build().map_err(NylonRingHostError::Runtime)?;
         let loaded = loader::load(path, self.in_place)?;
-        let context = Context::leak(runtime);
+        let context = Context::leak(runtime, self.busy_poll);
         // SAFETY: a context, and what it points to, lives for ever.
         unsafe { loaded.plugin.attach(NonNull::from(context.api())) };
         // SAFETY: as above; the functions of the table take any context that `host_ctx` gives out, from any thread.

@@ -11,7 +11,7 @@
 //! | counters | whoever sees something go wrong | `metrics` |
 //! | `vtable`, `api` | once, when the context is made | the plugin |
 
-use std::ffi::c_void;
+use std::{ffi::c_void, time::Duration};
 
 use nylon_ring::{NrHostApi, NrHostVTable};
 use nylon_ring_runtime::{Counter, Runtime};
@@ -26,6 +26,8 @@ pub(crate) static NULL_CONTEXT: Counter = Counter::new();
 pub(crate) struct Context {
     pub(crate) runtime: Runtime,
     pub(crate) seats: Seats,
+    /// The longest time for which a reactor polls before it sleeps.
+    pub(crate) busy_poll: Duration,
     /// Results whose status the ABI does not name.
     pub(crate) unknown_status: Counter,
     /// Results whose payload could not be read.
@@ -48,11 +50,12 @@ unsafe impl Send for Api {}
 
 impl Context {
     /// Makes a context that lives for ever.
-    pub(crate) fn leak(runtime: Runtime) -> &'static Self {
+    pub(crate) fn leak(runtime: Runtime, busy_poll: Duration) -> &'static Self {
         let seats = Seats::new(runtime.shards());
         let context = Box::leak(Box::new(Self {
             runtime,
             seats,
+            busy_poll,
             unknown_status: Counter::new(),
             invalid_payload: Counter::new(),
             refused: Counter::new(),

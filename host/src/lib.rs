@@ -15,6 +15,7 @@
 //! Any executor will do: on tokio the reactor runs as a task of the runtime that calls, elsewhere on a thread of its own.
 
 mod builder;
+mod busy_poll;
 mod call;
 mod callbacks;
 mod context;

@@ -1,60 +1,21 @@
 //! A shard's reactor as a tokio task.
 
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    thread,
-    time::{Duration, Instant},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use nylon_ring_runtime::{Doorbell, Reactor, Turn};
+use nylon_ring_runtime::{Doorbell, Turn};
 
-use crate::{context::Context, seats::Tenancy};
+use crate::{busy_poll::BusyPoll, context::Context, seats::Tenancy};
 
 /// The most records that are drained before other tasks get their turn.
-const BUDGET: usize = 512;
-
-/// How often a reactor of a shard where nothing comes lets others run and looks again, before it arms the ring and sleeps.
-/// Waking it costs a producer some microseconds; as long as results come faster than that, nobody rings.
-const PATIENCE: usize = 4;
-
-/// After so many times that patience was in vain, it is tried only once in [`PROBE`] times.
-const IN_VAIN: u32 = 2;
-const PROBE: u32 = 64;
-
-/// Letting other threads run may take no longer than this: else they are not our producers, and it was in vain.
-const DETOUR: Duration = Duration::from_micros(100);
-
-/// Drains until nothing has come for a while, and lets others run in between: the tasks of this runtime, and a producer that
-/// shares our core, which otherwise would be put off by our waking for each single result. True if that was worth it.
-async fn be_patient(reactor: Reactor<'_>) -> bool {
-    let (mut patience, mut found) = (PATIENCE, false);
-    let mut drained = reactor.drain(BUDGET);
-    while patience > 0 {
-        tokio::task::yield_now().await;
-        let start = Instant::now();
-        thread::yield_now();
-        let before = mem::replace(&mut drained, reactor.drain(BUDGET));
-        if start.elapsed() > DETOUR {
-            return false;
-        }
-        found |= drained != before;
-        patience = if drained != before { PATIENCE } else { patience - 1 };
-    }
-    found
-}
+pub(crate) const BUDGET: usize = 512;
 
 /// Drains a shard until the tenancy ends.
 pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
     let Ok(reactor) = context.runtime.reactor(tenancy.shard) else { return };
     let Some(bell) = Bell::hang_up(reactor.doorbell()) else { return tenancy.evict() };
-    let mut in_vain = 0_u32;
+    let mut busy_poll = BusyPoll::new(tenancy.busy_poll());
     loop {
-        if in_vain < IN_VAIN || in_vain.is_multiple_of(PROBE) {
-            in_vain = if be_patient(reactor).await { 0 } else { in_vain.saturating_add(1) };
-        } else {
-            in_vain = in_vain.saturating_add(1);
-        }
+        let last = busy_poll.drain(reactor).await;
         let turn = reactor.turn(BUDGET);
         if !tenancy.stays() {
             // The ring is left armed: whoever serves the shard now sleeps on the same doorbell.
@@ -62,7 +23,7 @@ pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
         }
         match turn {
             Turn::More => tokio::task::yield_now().await,
-            Turn::Sleep if bell.rung().await => {}
+            Turn::Sleep if bell.rung().await => busy_poll.adapt(last.elapsed()),
             Turn::Sleep => return tenancy.evict(),
         }
     }

@@ -33,6 +33,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
+    time::Duration,
 };
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -372,6 +373,12 @@ pub(crate) struct Tenancy {
 }
 
 impl Tenancy {
+    /// The longest time to poll before sleeping. The reactor that insures a shard sleeps at once: another one polls, if anybody
+    /// drives it.
+    pub(crate) fn busy_poll(&self) -> Duration {
+        if self.epoch == INSURANCE { Duration::ZERO } else { self.context.busy_poll }
+    }
+
     /// Whether to go on, after a turn.
     pub(crate) fn stays(&mut self) -> bool {
         let seats = &self.context.seats;
