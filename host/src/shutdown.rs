@@ -61,7 +61,7 @@ async fn drain(host: &Inner, time: Duration) -> u64 {
 /// Waits until no `handle` is under way, which is so at once unless one blocks; false if that takes too long.
 async fn handed_over(host: &Inner) -> bool {
     let start = Instant::now();
-    // Slots that became free meanwhile count until they are collected.
+    // Slots that became free meanwhile count until they are collected. None is opened any more: 0 is final.
     while host.context.runtime.stop_opening() > 0 && host.context.runtime.handing_over() > 0 {
         if start.elapsed() >= NOTICE {
             return false;

@@ -80,7 +80,10 @@ impl Drop for Wakers {
 /// Wakes. A waker is foreign code: if it panics, the others must be woken all the same, and so must those of later batches.
 #[inline]
 pub(crate) fn wake(waker: Waker) {
-    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        // What a panic carries is foreign too, and may panic when it is dropped.
+        mem::forget(payload);
+    }
 }
 
 /// The consumer token, held.
@@ -225,7 +228,6 @@ impl Drain<'_> {
             // SAFETY: as in `run`; the position advances by one with every record taken.
             let Some(record) = (unsafe { self.shard.ring.take(self.consumer.position) }) else { return };
             self.consumer.position += 1;
-            self.discharge(record.ring_cost());
             self.deliver(record);
         }
     }
@@ -245,7 +247,7 @@ impl Drain<'_> {
                 return;
             }
             if let Some((record, _)) = self.consumer.stash.take() {
-                self.discharge(record.spill_cost());
+                self.discharge(record.spill_cost() - record.ring_cost());
                 self.deliver(record);
                 // Ordering: Release; pairs with the Acquire in `Shard::answer_inline`. Any other producer that reads this and goes
                 // back to the ring publishes after it, and whoever takes that record does so under the token, after this
@@ -255,7 +257,7 @@ impl Drain<'_> {
         }
     }
 
-    /// Gives back what a record was charged on its way, before it is charged to the stream it is delivered to.
+    /// Gives back what a record was charged on its way.
     #[inline]
     fn discharge(&self, cost: u64) {
         if cost != 0 {
@@ -263,17 +265,24 @@ impl Drain<'_> {
         }
     }
 
+    /// Delivers a record that is charged what it costs in the ring. A unary result stays so until its caller takes it; a frame is
+    /// charged to its stream instead.
     #[inline(always)]
     fn deliver(&mut self, record: Record) {
         self.count += 1;
         let (shard, counters) = (self.shard, &self.shard.counters);
-        let index = shard.layout.slot(record.sid);
+        let (index, cost) = (shard.layout.slot(record.sid), record.ring_cost());
         let Some(slot) = shard.slab.slots().get(index) else {
+            self.discharge(cost);
             counters.unknown.add(1);
             return;
         };
         // SAFETY: a `Drain` exists only under the token.
-        match unsafe { slot.deliver(record, shard.layout.generation_mask()) } {
+        let delivery = unsafe { slot.deliver(record, shard.layout.generation_mask()) };
+        if !matches!(delivery, Delivery::Done(..)) {
+            self.discharge(cost);
+        }
+        match delivery {
             Delivery::Done(waker, overflow) => {
                 counters.delivered.add(1);
                 counters.overflowed.add(u64::from(overflow));

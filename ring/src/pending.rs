@@ -55,7 +55,8 @@ impl<'rt> Pending<'rt> {
     }
 
     /// Runs `f`, which hands the call to whoever answers it. An answer that `f` gives on this thread takes a short cut, and no
-    /// result that it sends to this call's shard wakes the reactor: the caller looks for it anyway.
+    /// result that it sends to this call's shard wakes the reactor: the caller looks for it anyway. So `f` must not wait for
+    /// anything that another call of the shard is to bring.
     #[inline(always)]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f);
@@ -99,6 +100,7 @@ impl<'rt> Pending<'rt> {
         self.open = false;
         // SAFETY: we opened the slot, it is answered, and `open` says that this is the first time.
         let reply = unsafe { self.slot().take_result() };
+        self.discharge(&reply);
         self.shard.free_answered(self.index);
         self.checked(reply)
     }
@@ -107,10 +109,7 @@ impl<'rt> Pending<'rt> {
     #[inline(always)]
     fn take_inline(&mut self, reply: Reply) -> Result<Reply, RuntimeError> {
         self.open = false;
-        let charged = reply.ring_cost();
-        if charged != 0 {
-            self.shard.ledger.release(self.shard.index, charged);
-        }
+        self.discharge(&reply);
         // The plugin has answered: what it holds of the state is not valid any more.
         let outcome = self.shard.give_up(self.index, false);
         if outcome == GivenUp::Late {
@@ -127,8 +126,17 @@ impl<'rt> Pending<'rt> {
     #[cold]
     fn drop_second(&self) {
         // SAFETY: the slot is answered and ours, and the result was not taken.
-        drop(unsafe { self.slot().take_result() });
+        self.discharge(&unsafe { self.slot().take_result() });
         self.shard.counters.duplicate_inline.add_shared(1);
+    }
+
+    /// Gives back what a result was charged, when it is the caller's.
+    #[inline(always)]
+    fn discharge(&self, reply: &Reply) {
+        let cost = reply.ring_cost();
+        if cost != 0 {
+            self.shard.ledger.release(self.shard.index, cost);
+        }
     }
 
     #[inline(always)]
@@ -151,13 +159,13 @@ impl<'rt> Pending<'rt> {
         }
         if let Some(answer) = self.answer.take() {
             // It was sent for a call that is open no more, as far as its caller is concerned.
-            self.shard.ledger.release(self.shard.index, answer.ring_cost());
+            self.discharge(&answer);
             self.shard.counters.unknown_at_door.add_shared(1);
         }
         let outcome = self.shard.give_up(self.index, keep_leased);
         if outcome == GivenUp::Late {
             // SAFETY: the slot is answered and ours; `open` was true, so the result was not taken.
-            drop(unsafe { self.slot().take_result() });
+            self.discharge(&unsafe { self.slot().take_result() });
             self.shard.counters.abandoned.add_shared(1);
         } else {
             self.shard.counters.cancelled.add_shared(1);

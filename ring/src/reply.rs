@@ -62,6 +62,11 @@ impl Reply {
         Self { len: 0, status: OVERFLOW | status as u32, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
     }
 
+    /// A reply with this one's status and no bytes.
+    pub(crate) fn without_bytes(&self) -> Self {
+        Self { len: 0, status: self.status & !OVERFLOW, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
+    }
+
     /// Whether this reply stands for one that did not fit the buffer limit.
     pub fn is_overflow(&self) -> bool {
         self.status & OVERFLOW != 0
@@ -170,7 +175,7 @@ const _: () = assert!(size_of::<Record>() == 56);
 pub(crate) const UNCHARGED: u64 = 4096;
 
 /// What a record occupies in a queue beside its heap bytes.
-const QUEUED: u64 = 64;
+pub(crate) const QUEUED: u64 = 64;
 
 impl Record {
     /// As [`Reply::ring_cost`].

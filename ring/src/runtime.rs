@@ -18,6 +18,7 @@ use crate::{
     receiver::Receiver,
     shard::{Shard, ShardConfig, first_generation},
     sid::SidLayout,
+    slab::MAX_SLOTS,
     slot::Kind,
     sync::{Ordering, Tally},
 };
@@ -120,7 +121,7 @@ impl RuntimeBuilder {
     /// [`RuntimeError::Setting`] when a setting is out of range.
     pub fn build(mut self) -> Result<Runtime, RuntimeError> {
         in_range("shards", self.shards as u64, 1, 1024)?;
-        in_range("slots", self.slots.into(), 1, 1 << 22)?;
+        in_range("slots", self.slots.into(), 1, MAX_SLOTS.into())?;
         in_range("cells", self.cells as u64, 1, 1 << 24)?;
         self.cells = self.cells.next_power_of_two();
         let layout = SidLayout::new(self.shards as u64, self.slots.into());
@@ -278,8 +279,8 @@ impl Runtime {
     /// Stops opening calls, and returns how many are in flight; call it again to see how many are left. Once it returns
     /// 0, no call is in flight and none ever will be.
     ///
-    /// It costs calls nothing: the slots that are free are taken off their lists, and those that become free follow at the
-    /// next call of this.
+    /// It costs calls nothing: the lists of free slots are closed, the slots that are on them counted out, and those that become
+    /// free later follow at the next call of this.
     pub fn stop_opening(&self) -> u64 {
         let mut phase = self.phase();
         *phase = Phase::Stopped.max(*phase);
@@ -289,8 +290,7 @@ impl Runtime {
     /// After [`stop_opening`](Self::stop_opening): how many calls may still be handed over, by a thread inside
     /// [`Pending::inline`] or [`Receiver::inline`], or on the way there.
     ///
-    /// It is final once `stop_opening` has returned 0. Before that, a slot that is freed can be opened again until the next
-    /// `stop_opening` takes it, or the runtime is closed.
+    /// A slot that has become free since then counts until the next `stop_opening`. 0 is final.
     pub fn handing_over(&self) -> usize {
         let shards = self.shards.iter().filter_map(OnceLock::get);
         shards.flat_map(|shard| shard.slab.slots()).filter(|slot| slot.is_handing_over()).count()

@@ -13,8 +13,9 @@
 //!    record: all that its producer had put into the ring before lies there.
 //! 3. Every push into the queue is followed by a ring of the doorbell, so the consumer may sleep whenever it likes.
 //! 4. The queue is bounded: it takes records up to half the ledger's limit (the other half is left to the streams' queues,
-//!    into which it drains), and past that one more for each open call: the small result of a unary call, or a mark that ends
-//!    a stream. Everything else, and whatever is sent for a sid that is not open, is dropped at the door and counted.
+//!    into which it drains). Past that it takes what ends a call, once for each: the small result of a unary call, the mark
+//!    that ends a stream for its receiver, the mark that ends it for its plugin. And, in a small reserve, marks for sids that
+//!    are not open, while any state waits for one of those. Everything else is dropped at the door and counted.
 //!
 //! Model in `loom-tests`: `shard::overflow_keeps_order`.
 
@@ -24,7 +25,7 @@ use crossbeam::utils::CachePadded;
 use nylon_ring::NrStatus;
 
 use crate::{
-    consumer::{Chore, Consumer},
+    consumer::{Chore, Consumer, Then},
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
     frames::Runs,
@@ -32,11 +33,11 @@ use crate::{
     ledger::Ledger,
     metrics::Counters,
     region::Region,
-    reply::{Record, Reply, UNCHARGED},
+    reply::{QUEUED, Record, Reply, UNCHARGED},
     ring::{Cell, Published, Ring},
     sid::SidLayout,
     slab::Slab,
-    slot::{GivenUp, Kind, Slot},
+    slot::{GivenUp, Kind, Past, Slot},
     state,
     sync::{AtomicBool, AtomicU64, Ordering, SegQueue, Tally, UnsafeCell},
     token::Token,
@@ -61,8 +62,6 @@ pub(crate) struct Shard {
     pub(crate) orphans: AtomicU64,
     /// A hint that `chores` is not empty; always followed by a ring of the doorbell.
     pub(crate) chores_wait: AtomicBool,
-    /// Set once, when the runtime stops opening calls.
-    pub(crate) stopped: AtomicBool,
     /// Free slots that were taken off the list for good, after that.
     pub(crate) collected: Tally,
     /// Set once, when the runtime closes.
@@ -113,7 +112,6 @@ impl Shard {
             chores: SegQueue::new(),
             orphans: AtomicU64::new(0),
             chores_wait: AtomicBool::new(false),
-            stopped: AtomicBool::new(false),
             collected: Tally::new(),
             closed: AtomicBool::new(false),
             ledger,
@@ -203,10 +201,10 @@ impl Shard {
         let cost = record.spill_cost();
         let within_limit =
             charged > 0 || (!record.reply.is_overflow() && self.ledger.has_room_to_spill(self.index, cost));
-        let Some((slot, kind)) = awaited else { return self.spill_unknown(record, within_limit) };
+        let Some((slot, kind)) = awaited else { return self.spill_unknown(record) };
         if !within_limit {
-            // One record for each open call may pass: the small result of a unary call, or the end of a stream.
-            if !slot.mark_overflowed(record.sid) {
+            let ends = kind == Kind::Unary || record.reply.ends();
+            if !slot.pass_limit(record.sid, if ends { Past::End } else { Past::Frame }, self.mask()) {
                 self.counters.overflowed_at_door.add_shared(1);
                 return;
             }
@@ -217,13 +215,18 @@ impl Shard {
         self.queue(record);
     }
 
-    /// A record that nobody waits for is dropped at the door, unless it may be the one that frees an orphan's state.
-    fn spill_unknown(&self, record: Record, within_limit: bool) {
-        // Ordering: Relaxed; whoever sees the slot of an orphan in its next generation sees the orphan counted (`awaits`).
-        if within_limit && self.orphans.load(Ordering::Relaxed) != 0 {
-            return self.queue(record);
-        }
+    /// A record that nobody waits for is dropped at the door, unless it may be the one that frees an orphan's state: then its
+    /// status is enough.
+    fn spill_unknown(&self, record: Record) {
         self.ledger.release(self.index, record.ring_cost());
+        let mark = Record { sid: record.sid, reply: record.reply.without_bytes() };
+        let reserve = self.slab.slots().len() as u64 * QUEUED;
+        // Ordering: Relaxed; whoever sees the slot of an orphan in its next generation sees the orphan counted (`awaits`).
+        if self.orphans.load(Ordering::Relaxed) != 0
+            && self.ledger.has_room_in_reserve(self.index, mark.spill_cost(), reserve)
+        {
+            return self.queue(mark);
+        }
         self.counters.unknown_at_door.add_shared(1);
     }
 
@@ -259,15 +262,28 @@ impl Shard {
         if self.closed.load(Ordering::Relaxed) {
             return Err(RuntimeError::Closed);
         }
-        let Some(index) = self.slab.pop() else { return Err(self.none_free()) };
+        let index = match self.slab.pop() {
+            Some(index) => index,
+            None => self.pop_after_chores().ok_or_else(|| self.none_free())?,
+        };
         let generation = self.slab.slots()[index].open(kind);
         Ok((index, self.layout.sid(generation, self.index, index)))
     }
 
+    /// Slots may wait for a consumer that nobody drives.
+    #[cold]
+    fn pop_after_chores(&self) -> Option<usize> {
+        // Ordering: Relaxed; a hint.
+        if !self.chores_wait.load(Ordering::Relaxed) {
+            return None;
+        }
+        let _ = self.try_batch(Then::LetGo)?;
+        self.slab.pop()
+    }
+
     #[cold]
     fn none_free(&self) -> RuntimeError {
-        // Ordering: Acquire; pairs with the Release in `Runtime::stop_opening`, which then takes every free slot.
-        if self.stopped.load(Ordering::Acquire) {
+        if self.slab.is_stopped() {
             RuntimeError::Closed
         } else {
             RuntimeError::Full { limit: self.slab.slots().len() as u64 }
@@ -323,9 +339,7 @@ impl Shard {
 
     /// Takes every free slot off the list, for good; returns how many are still in flight.
     pub(crate) fn collect(&self) -> u64 {
-        // Ordering: Release; pairs with the Acquire in `none_free`.
-        self.stopped.store(true, Ordering::Release);
-        while let Some(index) = self.slab.pop() {
+        for index in self.slab.stop() {
             self.slab.slots()[index].set_handing_over(false);
             self.collected.add(1);
         }

@@ -81,6 +81,15 @@ pub(crate) enum Kind {
     Stream,
 }
 
+/// A record that may be queued although the limit is reached: one of each a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Past {
+    /// The first frame that did not fit: it ends the stream for its receiver.
+    Frame = 1,
+    /// The one that ends the call for its plugin.
+    End = 2,
+}
+
 /// One place for a call in flight.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -95,8 +104,9 @@ pub(crate) struct Slot {
     pub(crate) frames: Frames,
     /// What `set_state` stored for the call that is open.
     pub(crate) entries: Entries,
-    /// The last sid that had a result replaced by an overflow mark; written by producers that found ring and ledger full.
-    overflowed: AtomicU64,
+    /// Which records of a call have passed the limit: generation bits, and a flag for each `Past`. Written by producers that
+    /// found ring and ledger full.
+    past_limit: AtomicU64,
     /// Whether whoever has the slot may still be handing the call to a plugin. Written by the slot's owner: false when the
     /// hand-over is done, true again before the slot is free. A stale `true` is legal.
     handing_over: AtomicBool,
@@ -148,7 +158,7 @@ impl Slot {
             result: UnsafeCell::new(MaybeUninit::uninit()),
             frames: Frames::new(),
             entries: Entries::new(),
-            overflowed: AtomicU64::new(!generation),
+            past_limit: AtomicU64::new(generation),
             handing_over: AtomicBool::new(true),
             answered_inline: Tally::new(),
         }
@@ -435,10 +445,22 @@ impl Slot {
         }
     }
 
-    /// Notes that a result of the open call `sid` passed the limit; false if that was noted before.
-    pub(crate) fn mark_overflowed(&self, sid: u64) -> bool {
-        // Ordering: Relaxed; the word is only compared, and coherence lets one producer in.
-        self.overflowed.swap(sid, Ordering::Relaxed) != sid
+    /// Notes that such a record of the open call `sid` passes the limit; false if one did before.
+    #[cold]
+    pub(crate) fn pass_limit(&self, sid: u64, record: Past, mask: u64) -> bool {
+        // Ordering: Relaxed, all; nothing is read on the strength of the word, and the exchange lets one producer in.
+        let mut now = self.past_limit.load(Ordering::Relaxed);
+        loop {
+            let passed = if (now ^ sid) & mask == 0 { now } else { sid & mask };
+            if passed & record as u64 != 0 {
+                return false;
+            }
+            let to = passed | record as u64;
+            match self.past_limit.compare_exchange_weak(now, to, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
+        }
     }
 
     /// Says whether the slot's owner may be handing the call over.

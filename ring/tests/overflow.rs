@@ -86,6 +86,29 @@ fn a_stream_past_the_limit_ends_with_an_overflow_frame() {
     }
 }
 
+/// A result counts as buffered until its caller has it, not only until it is delivered.
+#[test]
+fn a_result_counts_until_its_caller_takes_it() {
+    for (cells, taken) in [(8, true), (8, false), (1, true), (1, false)] {
+        let runtime = small(cells, 4).buffer_limit(10_000).build().unwrap();
+        let mut filler = runtime.open(0).unwrap();
+        let (mut first, mut second) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
+        runtime.send(filler.sid(), NrStatus::Ok, b"");
+        runtime.send(first.sid(), NrStatus::Ok, &[1; 6_000]);
+        drain(&runtime, 0);
+        assert!(filler.try_take().is_some());
+        assert_eq!(runtime.metrics().buffered, 6_000);
+        runtime.send(second.sid(), NrStatus::Ok, &[1; 6_000]);
+        assert!(matches!(second.try_take(), Some(Err(RuntimeError::Overflow { limit: 10_000 }))));
+        if taken {
+            assert_eq!(first.try_take().unwrap().unwrap().len(), 6_000);
+        } else {
+            drop(first);
+        }
+        assert_eq!(runtime.metrics().buffered, 0);
+    }
+}
+
 /// What is on its way from the ring to a stream's queue is not charged twice.
 #[test]
 fn a_frame_of_nearly_the_limit_fits() {

@@ -177,3 +177,107 @@ fn the_end_after_an_overflow_frees_the_state() {
     drain(&runtime, 0);
     assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0));
 }
+
+/// A frame that the plugin could not even hand over ends the stream for its receiver, and nothing for the plugin.
+#[test]
+fn what_the_plugin_holds_outlives_a_frame_it_could_not_hand_over() {
+    let runtime = small(8, 1).build().unwrap();
+    let mut frames = runtime.open_stream(0).unwrap();
+    let sid = frames.sid();
+    runtime.set_state(sid, "k", &[7; 100]).unwrap();
+    let value = runtime.get_state(sid, "k").unwrap();
+    runtime.send_overflow(sid, NrStatus::Ok);
+    drain(&runtime, 0);
+    assert!(frames.try_next().unwrap().unwrap().is_overflow());
+    drop(frames);
+    drain(&runtime, 0);
+    assert_eq!(text(value), [7; 100]);
+    assert!(runtime.metrics().buffered > 0, "the state was freed while the plugin may read it");
+    runtime.send_overflow(sid, NrStatus::StreamEnd);
+    drain(&runtime, 0);
+    assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0));
+}
+
+/// State that the plugin holds fills more than the half of the limit that is left to overflowing records, and the ring is full:
+/// what ends the call must get through all the same, or the state would never be freed.
+#[test]
+fn the_terminal_result_frees_the_state_past_the_limit() {
+    for (put_aside, len) in [(false, 0), (true, 0), (true, 30), (true, 200)] {
+        let runtime = small(1, 2).buffer_limit(1024).build().unwrap();
+        let call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        runtime.set_state(sid, "k", &[7; 800]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        drop(call);
+        if put_aside {
+            drain(&runtime, 0);
+        }
+        let other = runtime.open(0).unwrap();
+        runtime.send(other.sid(), NrStatus::Ok, b"fills the one cell");
+        runtime.send(sid, NrStatus::Ok, &vec![1; len]);
+        drain(&runtime, 0);
+        drop(other);
+        assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0), "put aside: {put_aside}");
+        support::assert_books(&runtime.metrics(), 2);
+    }
+}
+
+/// The same with a stream, one of whose frames has been turned into an overflow on the way.
+#[test]
+fn the_end_of_a_stream_frees_the_state_past_the_limit() {
+    for (receiver_stays, put_aside) in [(true, false), (false, false), (false, true)] {
+        let runtime = small(1, 2).buffer_limit(1024).build().unwrap();
+        let filler = runtime.open(0).unwrap();
+        let frames = runtime.open_stream(0).unwrap();
+        let sid = frames.sid();
+        runtime.set_state(sid, "k", &[7; 800]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        let mut frames = Some(frames).filter(|_| receiver_stays);
+        if put_aside {
+            drain(&runtime, 0);
+        }
+        runtime.send(filler.sid(), NrStatus::Ok, b"fills the one cell");
+        (0..3).for_each(|_| runtime.send(sid, NrStatus::Ok, &[1; 100]));
+        runtime.send(sid, NrStatus::StreamEnd, b"");
+        drain(&runtime, 0);
+        if let Some(frames) = &mut frames {
+            assert!(frames.try_next().unwrap().unwrap().is_overflow());
+        }
+        drop((filler, frames));
+        drain(&runtime, 0);
+        assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0), "{receiver_stays} {put_aside}");
+        support::assert_books(&runtime.metrics(), 5);
+    }
+}
+
+/// Marks for sids that nobody knows are let past the limit while state waits for one of them, and not without end.
+#[test]
+fn a_flood_of_stale_results_past_the_limit_is_bounded() {
+    let runtime = small(1, 2).buffer_limit(1024).build().unwrap();
+    let (sid, _) = {
+        let call = runtime.open(0).unwrap();
+        runtime.set_state(call.sid(), "k", &[7; 800]).unwrap();
+        (call.sid(), runtime.get_state(call.sid(), "k").unwrap())
+    };
+    drain(&runtime, 0);
+    let other = runtime.open(0).unwrap();
+    runtime.send(other.sid(), NrStatus::Ok, b"fills the one cell");
+    let stale = sid ^ (1 << 40);
+    (0..100_000).for_each(|_| runtime.send(stale, NrStatus::Ok, &[1; 100]));
+    assert!(runtime.metrics().buffered <= 1024 + 2 * 64, "{:?}", runtime.metrics());
+    drain(&runtime, 0);
+    drop(other);
+    runtime.send(sid, NrStatus::Ok, b"");
+    drain(&runtime, 0);
+    assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0));
+    support::assert_books(&runtime.metrics(), 100_002);
+}
+
+/// Slots that wait for the consumer to put their state aside are found by who needs one.
+#[test]
+fn the_slot_of_an_orphan_is_free_without_a_reactor() {
+    let runtime = small(4, 1).build().unwrap();
+    let (first, _) = orphan(&runtime);
+    let (second, _) = orphan(&runtime);
+    assert_ne!(first, second);
+}

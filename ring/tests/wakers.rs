@@ -69,6 +69,27 @@ fn a_waker_that_panics_keeps_nobody_from_waking() {
     assert!(next.try_take().is_some());
 }
 
+/// What a panic carries can panic once more, when it is dropped.
+#[test]
+fn a_waker_that_panics_twice_keeps_nobody_from_waking() {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("a panic's payload panics, as this test wants it");
+        }
+    }
+    let runtime = leaked(8, 4);
+    let woken = Arc::new(AtomicU64::new(0));
+    let (mut first, mut second) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
+    park(&mut first, &waker(|| std::panic::panic_any(Again)));
+    park(&mut second, &counter(woken.clone()));
+    runtime.send(first.sid(), NrStatus::Ok, b"x");
+    runtime.send(second.sid(), NrStatus::Ok, b"x");
+    drain(runtime, 0);
+    assert_eq!(woken.load(Relaxed), 1);
+    assert!(first.try_take().is_some() && second.try_take().is_some());
+}
+
 #[test]
 fn a_waker_may_poll_inline() {
     within(10, || {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use loom::{
+    cell::UnsafeCell,
     future::block_on,
     sync::{
         Arc,
@@ -187,6 +188,54 @@ fn the_free_list_is_not_fooled_by_reuse() {
         let kept = other.join().unwrap();
         let free = [runtime.open(0), runtime.open(0)].into_iter().flatten().count();
         assert_eq!(mine.len() + usize::from(kept) + free, 2, "a slot was given out twice, or lost");
+    });
+}
+
+/// What a plugin is, as far as its shutdown is concerned: `handle` may be called until it is stopped.
+struct Plugin(UnsafeCell<bool>);
+
+// SAFETY: that calls and the stop exclude each other is what the model below checks; loom watches the cell.
+unsafe impl Sync for Plugin {}
+// SAFETY: a flag.
+unsafe impl Send for Plugin {}
+
+impl Plugin {
+    fn handle(&self) {
+        // SAFETY: loom panics if the cell is written meanwhile.
+        self.0.with(|stopped| assert!(!unsafe { *stopped }, "handed over to a plugin that was stopped"));
+    }
+
+    fn stop(&self) {
+        // SAFETY: loom panics if anybody else has the cell.
+        self.0.with_mut(|stopped| unsafe { *stopped = true });
+    }
+}
+
+/// A runtime stops opening calls while a caller opens one after the other, on a slot that it frees itself. Legal: once no call
+/// is being handed over, none ever will be, and what was handed over comes before.
+#[test]
+fn stop_against_open() {
+    model("slab::stop_against_open", Bound::Three, || {
+        let runtime = Arc::new(small(2, 1));
+        let plugin = Arc::new(Plugin(UnsafeCell::new(false)));
+        let (shared, called) = (runtime.clone(), plugin.clone());
+        let caller = thread::spawn(move || {
+            for _ in 0..2 {
+                let Ok(mut call) = shared.open(0) else { return };
+                call.inline(|| called.handle());
+            }
+        });
+        for _ in 0..2 {
+            let in_flight = runtime.stop_opening();
+            if runtime.handing_over() == 0 {
+                plugin.stop();
+                break;
+            }
+            assert_ne!(in_flight, 0);
+        }
+        caller.join().unwrap();
+        assert_eq!(runtime.stop_opening(), 0, "a slot was lost");
+        assert!(runtime.open(0).is_err());
     });
 }
 
