@@ -21,7 +21,7 @@ use std::{
     ffi::{CStr, c_void},
     fmt,
     ptr::NonNull,
-    sync::OnceLock,
+    sync::Once,
 };
 
 use nylon_ring::{NrAttachHostFn, NrGetExtensionFn, NrHostApi, NrHostVTable, NrRawHandleFn, NrRawInitFn, NrStatus};
@@ -66,8 +66,8 @@ pub(crate) struct Plugin {
     fns: PluginFns,
     /// Belongs to the plugin; invariant 3.
     plugin_ctx: *mut c_void,
-    /// Set by whoever calls `shutdown`, before the call.
-    shut_down: OnceLock<()>,
+    /// Done when the plugin's `shutdown` has returned.
+    shut_down: Once,
 }
 
 // SAFETY: the ABI has a plugin's functions callable from any thread with its context, which is only handed through
@@ -85,7 +85,7 @@ impl Plugin {
     /// * The functions and the context come from one and the same plugin, with the types that the ABI gives them.
     /// * The plugin's library stays mapped as long as the process runs.
     pub(crate) unsafe fn new(fns: PluginFns, plugin_ctx: *mut c_void) -> Self {
-        Self { fns, plugin_ctx, shut_down: OnceLock::new() }
+        Self { fns, plugin_ctx, shut_down: Once::new() }
     }
 
     /// Hands the host's extensions to the plugin. Does nothing for a plugin that does not ask for them.
@@ -141,17 +141,16 @@ impl Plugin {
         NonNull::new(table.cast_mut())
     }
 
-    /// Stops the plugin: the first call does, any further one does nothing.
+    /// Stops the plugin: the first call does, any other waits until it has.
     ///
     /// It may block for as long as the plugin likes. No [`handle`](Self::handle) may follow or be under way.
     pub(crate) fn shutdown(&self) {
-        if self.shut_down.set(()).is_err() {
-            return;
-        }
-        if let Some(shutdown) = self.fns.shutdown {
-            // SAFETY: invariant 1; `shut_down` lets one call through.
-            unsafe { shutdown(self.plugin_ctx) }
-        }
+        self.shut_down.call_once(|| {
+            if let Some(shutdown) = self.fns.shutdown {
+                // SAFETY: invariant 1; `shut_down` lets one call through.
+                unsafe { shutdown(self.plugin_ctx) }
+            }
+        });
     }
 }
 
@@ -159,7 +158,7 @@ impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plugin")
             .field("plugin_ctx", &self.plugin_ctx)
-            .field("shut_down", &self.shut_down.get().is_some())
+            .field("shut_down", &self.shut_down.is_completed())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,9 @@
 //! A shard's reactor as a tokio task.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use nylon_ring_runtime::{Doorbell, Turn};
 
@@ -9,10 +12,26 @@ use crate::{busy_poll::BusyPoll, context::Context, seats::Tenancy};
 /// The most records that are drained before other tasks get their turn.
 pub(crate) const BUDGET: usize = 512;
 
+/// How often a reactor looks that cannot sleep on its doorbell.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// Drains a shard until the tenancy ends.
 pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
     let Ok(reactor) = context.runtime.reactor(tenancy.shard) else { return };
-    let Some(bell) = Bell::hang_up(reactor.doorbell()) else { return tenancy.evict() };
+    let bell = loop {
+        if let Some(bell) = Bell::hang_up(reactor.doorbell()) {
+            break bell;
+        }
+        if tenancy.evict() {
+            return;
+        }
+        // Not even our own runtime can watch the doorbell: the system is short of something. Nobody may wait for ever.
+        reactor.drain(BUDGET);
+        if !tenancy.stays() {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    };
     let mut busy_poll = BusyPoll::new(tenancy.busy_poll());
     loop {
         let last = busy_poll.drain(reactor).await;
@@ -24,7 +43,10 @@ pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
         match turn {
             Turn::More => tokio::task::yield_now().await,
             Turn::Sleep if bell.rung().await => busy_poll.adapt(last.elapsed()),
-            Turn::Sleep => return tenancy.evict(),
+            Turn::Sleep => {
+                tenancy.evict();
+                return;
+            }
         }
     }
 }

@@ -21,6 +21,8 @@
 //!    tokio does not tell. Only a caller that is polled with the waker of a tokio task is surely driven. Any other caller in
 //!    such a runtime (the future of `block_on`, a combinator with wakers of its own) insures its shard while it waits: one more
 //!    reactor, on the spare runtime. It leaves when it was woken [`IDLE`] times in a row and nobody had insured.
+//!    (Not seen: a `LocalSet` that another executor polls, inside a current-thread runtime that is entered and driven by
+//!    nobody. Its tasks have tokio's wakers. Neither tokio's timers nor its I/O work there.)
 //!
 //! Only the first call and the first parking of a thread come through the mutex; results never do.
 
@@ -283,11 +285,9 @@ impl Seats {
         let home = &context.seats.homes[shard];
         home.unsure.fetch_add(1, Ordering::SeqCst);
         let insurance = Insurance(home);
+        // Before the swap: whoever finds the shard insured relies on it.
+        let handle = spare::handle().map_err(NylonRingHostError::ReactorThread)?;
         if !home.insured.swap(true, Ordering::SeqCst) {
-            let handle = spare::handle().map_err(|error| {
-                home.insured.store(false, Ordering::SeqCst);
-                NylonRingHostError::ReactorThread(error)
-            })?;
             handle.spawn(reactor::run(context, Tenancy { context, shard, epoch: INSURANCE, idle: 0 }));
         }
         Ok(insurance)
@@ -344,14 +344,19 @@ impl Seats {
             && (epoch == INSURANCE || self.homes[shard].epoch.load(Ordering::Relaxed) == epoch)
     }
 
-    /// Moves a reactor that cannot run where it is to the spare runtime.
-    pub(crate) fn evict(&self, context: &'static Context, shard: usize, epoch: u64) {
+    /// Moves a reactor that cannot sleep where it is to the spare runtime; false if it runs there already.
+    fn evict(&self, context: &'static Context, shard: usize, epoch: u64) -> bool {
         let owners = self.owners();
+        // Ordering: Relaxed; the mutex orders those who write it.
+        if epoch == INSURANCE || matches!(self.homes[shard].runtime.load(Ordering::Relaxed), SPARE | CARETAKER) {
+            return false;
+        }
         if self.stays(shard, epoch)
             && let Ok(handle) = spare::handle()
         {
             self.start(owners, context, shard, SPARE, &handle);
         }
+        true
     }
 
     /// Makes all reactors leave. For a host that is dropped.
@@ -396,9 +401,9 @@ impl Tenancy {
         home.unsure.load(Ordering::SeqCst) > 0 && !home.insured.swap(true, Ordering::SeqCst)
     }
 
-    /// Gives the shard to the spare runtime.
-    pub(crate) fn evict(&self) {
-        self.context.seats.evict(self.context, self.shard, self.epoch);
+    /// Gives the shard to the spare runtime; false if this reactor runs there already.
+    pub(crate) fn evict(&self) -> bool {
+        self.context.seats.evict(self.context, self.shard, self.epoch)
     }
 }
 

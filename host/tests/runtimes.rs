@@ -15,7 +15,7 @@ mod accounts;
 #[expect(dead_code, reason = "shared with other tests")]
 mod rig;
 
-use std::{future::Future, pin::pin, sync::mpsc, task::Poll, thread};
+use std::{future::Future, pin::pin, sync::mpsc, task::Poll, thread, time::Duration};
 
 use common::Watchdog;
 use futures::{executor, future::join_all, task::LocalSpawnExt};
@@ -233,6 +233,24 @@ fn a_runtime_without_io() {
     workers.block_on(exercise(&rig));
     let host = Rig::new();
     workers.block_on(async move { tokio::spawn(async move { exercise(&host).await }).await.unwrap() });
+}
+
+/// A reactor polls while results come one after the other, and sleeps when none comes: then it takes no turns at all.
+#[test]
+fn an_idle_host_is_asleep() {
+    let _watchdog = Watchdog::new("an_idle_host_is_asleep");
+    for runtime in [current_thread(), multi_thread(2)] {
+        runtime.block_on(async {
+            let rig = Rig::new();
+            for _ in 0..1000 {
+                rig.right("/echo", "bg=1").await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let before = rig.host.metrics().batches;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            assert_eq!(rig.host.metrics().batches, before);
+        });
+    }
 }
 
 #[test]

@@ -232,6 +232,29 @@ fn several_at_once() {
     });
 }
 
+/// Whoever shuts a host down returns when it is down, whether or not somebody else had begun.
+#[test]
+fn nobody_returns_before_the_end() {
+    everywhere("nobody_returns_before_the_end", async || {
+        let (host, witness) = load().await;
+        witness.block.store(1, SeqCst);
+        let returned = AtomicU32::new(0);
+        let all = join_all((0..3).map(async |_| {
+            host.shutdown(PATIENT).await.unwrap();
+            returned.fetch_add(1, SeqCst);
+        }));
+        let look = async {
+            until("the plugin's end to begin", || witness.in_shutdown.load(SeqCst) == 1).await;
+            smol::Timer::after(BRIEF).await;
+            let early = returned.load(SeqCst);
+            witness.block.store(0, SeqCst);
+            assert_eq!(early, 0);
+        };
+        futures::join!(all, look);
+        witness.saw_one_end();
+    });
+}
+
 #[test]
 fn while_many_threads_call() {
     let _watchdog = Watchdog::new("while_many_threads_call");
