@@ -20,6 +20,9 @@ pub(crate) const DEFAULT: Duration = Duration::from_micros(50);
 /// Where a busy poll starts when it begins to pay.
 const SHORTEST: Duration = Duration::from_micros(5);
 
+/// The longest time for which the core may be lent.
+const LONGEST_LOAN: Duration = Duration::from_millis(1);
+
 /// For how many sleeps there is no busy poll after one that lent the core to somebody else for nothing; doubled when that happens
 /// again soon.
 const PENALTY: u32 = 64;
@@ -43,14 +46,19 @@ impl BusyPoll {
 
     /// Drains until nothing has come for a while, and lets others run in between: the tasks of this runtime, and, if they have
     /// nothing for us, a producer that shares our core. Returns when the last record came.
-    pub(crate) async fn drain(&mut self, reactor: Reactor<'_>) -> Instant {
+    ///
+    /// Before that it returns when this reactor is not the one that `stays`.
+    pub(crate) async fn drain(&mut self, reactor: Reactor<'_>, stays: impl Fn() -> bool) -> Instant {
+        if self.now.is_zero() {
+            return Instant::now();
+        }
         let mut drained = reactor.drain(BUDGET);
         let mut found = || {
             let now = reactor.drain(BUDGET);
             now - mem::replace(&mut drained, now)
         };
         let mut last = Instant::now();
-        while last.elapsed() < self.now {
+        while last.elapsed() < self.now && stays() {
             tokio::task::yield_now().await;
             let mut records = found();
             if records == 0 {
@@ -68,9 +76,9 @@ impl BusyPoll {
 
     /// After the core was lent to whoever wanted it, for so long, and so many records came.
     fn lent(&mut self, time: Duration, records: u64) {
-        // A woken reactor would have had each within the longest poll.
+        // A woken reactor would have had each within the longest poll. And the runtime's own tasks must not wait for long.
         let worth = self.longest.saturating_mul(u32::try_from(records).unwrap_or(u32::MAX).saturating_add(1));
-        if time > worth {
+        if time > worth.min(LONGEST_LOAN) {
             self.now = Duration::ZERO;
             self.skip = self.penalty;
             self.penalty = (self.penalty * 2).min(HIGHEST_PENALTY);
@@ -145,7 +153,9 @@ mod tests {
     #[test]
     fn a_core_that_was_lent_to_a_producer_is_well_spent() {
         let mut poll = grown();
-        poll.lent(Duration::from_millis(4), 200);
+        poll.lent(LONGEST_LOAN, 200);
         assert_eq!((poll.now, poll.skip), (DEFAULT, 0));
+        poll.lent(LONGEST_LOAN * 2, 200);
+        assert_eq!((poll.now, poll.skip), (Duration::ZERO, PENALTY));
     }
 }

@@ -7,6 +7,7 @@
 //! | field | written | read |
 //! | --- | --- | --- |
 //! | `runtime` | callers, plugin threads, reactors | the same; it synchronises itself |
+//! | `busy_poll` | once, when the context is made | reactors |
 //! | `seats` | callers, when they first park | callers, reactors |
 //! | counters | whoever sees something go wrong | `metrics` |
 //! | `vtable`, `api` | once, when the context is made | the plugin |

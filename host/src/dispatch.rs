@@ -21,7 +21,7 @@ use std::{
     ffi::{CStr, c_void},
     fmt,
     ptr::NonNull,
-    sync::Once,
+    sync::OnceLock,
 };
 
 use nylon_ring::{NrAttachHostFn, NrGetExtensionFn, NrHostApi, NrHostVTable, NrRawHandleFn, NrRawInitFn, NrStatus};
@@ -66,8 +66,8 @@ pub(crate) struct Plugin {
     fns: PluginFns,
     /// Belongs to the plugin; invariant 3.
     plugin_ctx: *mut c_void,
-    /// Done when the plugin's `shutdown` has returned.
-    shut_down: Once,
+    /// Set by whoever calls `shutdown`, before the call.
+    shut_down: OnceLock<()>,
 }
 
 // SAFETY: the ABI has a plugin's functions callable from any thread with its context, which is only handed through
@@ -85,7 +85,7 @@ impl Plugin {
     /// * The functions and the context come from one and the same plugin, with the types that the ABI gives them.
     /// * The plugin's library stays mapped as long as the process runs.
     pub(crate) unsafe fn new(fns: PluginFns, plugin_ctx: *mut c_void) -> Self {
-        Self { fns, plugin_ctx, shut_down: Once::new() }
+        Self { fns, plugin_ctx, shut_down: OnceLock::new() }
     }
 
     /// Hands the host's extensions to the plugin. Does nothing for a plugin that does not ask for them.
@@ -141,16 +141,17 @@ impl Plugin {
         NonNull::new(table.cast_mut())
     }
 
-    /// Stops the plugin: the first call does, any other waits until it has.
+    /// Stops the plugin: the first call does, any further one does nothing.
     ///
     /// It may block for as long as the plugin likes. No [`handle`](Self::handle) may follow or be under way.
     pub(crate) fn shutdown(&self) {
-        self.shut_down.call_once(|| {
-            if let Some(shutdown) = self.fns.shutdown {
-                // SAFETY: invariant 1; `shut_down` lets one call through.
-                unsafe { shutdown(self.plugin_ctx) }
-            }
-        });
+        if self.shut_down.set(()).is_err() {
+            return;
+        }
+        if let Some(shutdown) = self.fns.shutdown {
+            // SAFETY: invariant 1; `shut_down` lets one call through.
+            unsafe { shutdown(self.plugin_ctx) }
+        }
     }
 }
 
@@ -158,7 +159,7 @@ impl fmt::Debug for Plugin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plugin")
             .field("plugin_ctx", &self.plugin_ctx)
-            .field("shut_down", &self.shut_down.is_completed())
+            .field("shut_down", &self.shut_down.get().is_some())
             .finish_non_exhaustive()
     }
 }

@@ -4,12 +4,13 @@ use std::{
     ffi::{CStr, c_void},
     path::Path,
     ptr::NonNull,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     time::Duration,
 };
 
 use nylon_ring::NrStatus;
 use nylon_ring_runtime::{Pending, Receiver};
+use tokio::sync::OnceCell;
 
 use crate::{
     builder::HostBuilder,
@@ -55,13 +56,13 @@ pub(crate) struct Inner {
     name: String,
     version: String,
     /// Set when a shutdown has run its course.
-    pub(crate) shut_down: OnceLock<()>,
+    pub(crate) shut_down: OnceCell<()>,
 }
 
 impl NylonRingHost {
     pub(crate) fn new(context: &'static Context, loaded: LoadedPlugin) -> Self {
         let LoadedPlugin { name, version, plugin } = loaded;
-        Self { inner: Arc::new(Inner { context, plugin, name, version, shut_down: OnceLock::new() }) }
+        Self { inner: Arc::new(Inner { context, plugin, name, version, shut_down: OnceCell::new() }) }
     }
 
     /// Loads and starts the plugin at `path`, with default settings.

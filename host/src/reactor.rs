@@ -2,6 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    thread,
     time::Duration,
 };
 
@@ -25,16 +26,18 @@ pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
         if tenancy.evict() {
             return;
         }
-        // Not even our own runtime can watch the doorbell: the system is short of something. Nobody may wait for ever.
+        // The system is short of threads or descriptors, and nobody can watch the doorbell. Still, nobody may wait for ever.
+        // This runtime may have no timer either.
         reactor.drain(BUDGET);
         if !tenancy.stays() {
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::task::yield_now().await;
+        thread::sleep(LOOK);
     };
     let mut busy_poll = BusyPoll::new(tenancy.busy_poll());
     loop {
-        let last = busy_poll.drain(reactor).await;
+        let last = busy_poll.drain(reactor, || tenancy.is_current()).await;
         let turn = reactor.turn(BUDGET);
         if !tenancy.stays() {
             // The ring is left armed: whoever serves the shard now sleeps on the same doorbell.

@@ -344,18 +344,18 @@ impl Seats {
             && (epoch == INSURANCE || self.homes[shard].epoch.load(Ordering::Relaxed) == epoch)
     }
 
-    /// Moves a reactor that cannot sleep where it is to the spare runtime; false if it runs there already.
+    /// Moves a reactor that cannot sleep where it is to the spare runtime; false if it is there already, or that cannot be had.
     fn evict(&self, context: &'static Context, shard: usize, epoch: u64) -> bool {
         let owners = self.owners();
+        if !self.stays(shard, epoch) {
+            return true;
+        }
         // Ordering: Relaxed; the mutex orders those who write it.
         if epoch == INSURANCE || matches!(self.homes[shard].runtime.load(Ordering::Relaxed), SPARE | CARETAKER) {
             return false;
         }
-        if self.stays(shard, epoch)
-            && let Ok(handle) = spare::handle()
-        {
-            self.start(owners, context, shard, SPARE, &handle);
-        }
+        let Ok(handle) = spare::handle() else { return false };
+        self.start(owners, context, shard, SPARE, &handle);
         true
     }
 
@@ -384,10 +384,15 @@ impl Tenancy {
         if self.epoch == INSURANCE { Duration::ZERO } else { self.context.busy_poll }
     }
 
+    /// Whether no other reactor has taken over.
+    pub(crate) fn is_current(&self) -> bool {
+        self.context.seats.stays(self.shard, self.epoch)
+    }
+
     /// Whether to go on, after a turn.
     pub(crate) fn stays(&mut self) -> bool {
-        let seats = &self.context.seats;
-        seats.stays(self.shard, self.epoch) && (self.epoch != INSURANCE || self.is_insured(&seats.homes[self.shard]))
+        let home = &self.context.seats.homes[self.shard];
+        self.is_current() && (self.epoch != INSURANCE || self.is_insured(home))
     }
 
     /// Whether the reactor that insures its shard is still wanted; it says so before it leaves (`Seats::insure`).
@@ -401,7 +406,7 @@ impl Tenancy {
         home.unsure.load(Ordering::SeqCst) > 0 && !home.insured.swap(true, Ordering::SeqCst)
     }
 
-    /// Gives the shard to the spare runtime; false if this reactor runs there already.
+    /// Gives the shard to another reactor, on the spare runtime; false if this one has to go on.
     pub(crate) fn evict(&self) -> bool {
         self.context.seats.evict(self.context, self.shard, self.epoch)
     }
@@ -409,7 +414,7 @@ impl Tenancy {
 
 impl Drop for Tenancy {
     fn drop(&mut self) {
-        if self.epoch != INSURANCE && self.context.seats.stays(self.shard, self.epoch) {
+        if self.epoch != INSURANCE && self.is_current() {
             let mine = self.epoch;
             self.context.seats.take_care(self.context, self.shard, |_, epoch| epoch == mine);
         }

@@ -30,12 +30,14 @@ pub(crate) async fn shut_down(host: Arc<Inner>, grace: Duration) -> Result<(), N
         if in_flight > 0 {
             host.context.runtime.close();
         }
-        if handed_over(&host).await {
-            // A plugin may take its time, so it gets a thread where that is allowed.
-            let stopping = host.clone();
-            let _ = tokio::task::spawn_blocking(move || stopping.plugin.shutdown()).await;
-        }
-        let _ = host.shut_down.set(());
+        let stopping = host.clone();
+        let stop = async {
+            if handed_over(&host).await {
+                // A plugin may take its time, so it gets a thread where that is allowed.
+                let _ = tokio::task::spawn_blocking(move || stopping.plugin.shutdown()).await;
+            }
+        };
+        host.shut_down.get_or_init(|| stop).await;
         drop(host);
         let _ = done.send(in_flight);
     });

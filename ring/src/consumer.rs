@@ -248,6 +248,10 @@ impl Drain<'_> {
             }
             if let Some((record, _)) = self.consumer.stash.take() {
                 self.discharge(record.spill_cost() - record.ring_cost());
+                if record.reply.is_overflow() {
+                    // Ordering: Relaxed; a number.
+                    self.shard.marks.fetch_sub(1, Ordering::Relaxed);
+                }
                 self.deliver(record);
                 // Ordering: Release; pairs with the Acquire in `Shard::answer_inline`. Any other producer that reads this and goes
                 // back to the ring publishes after it, and whoever takes that record does so under the token, after this
@@ -354,16 +358,11 @@ impl Drain<'_> {
     fn bury(&mut self, record: &Record) {
         let terminal = |kind| kind == Kind::Unary || record.reply.ends();
         let found = self.consumer.orphans.get(&record.sid).is_some_and(|(kind, _)| terminal(*kind));
-        if let Some((_, taken)) = found.then(|| self.consumer.orphans.remove(&record.sid)).flatten() {
-            self.count_orphans();
+        if let Some((kind, taken)) = found.then(|| self.consumer.orphans.remove(&record.sid)).flatten() {
+            // Ordering: Relaxed; a number that is too high for a moment lets more marks pass.
+            self.shard.orphans[kind as usize].fetch_sub(1, Ordering::Relaxed);
             self.shard.free_taken(self.shard.layout.slot(record.sid), taken);
         }
-    }
-
-    /// Tells producers whether any record may still free an orphan's state.
-    fn count_orphans(&self) {
-        // Ordering: Relaxed; `retire` follows with a Release, and a producer that sees its word sees this.
-        self.shard.orphans.store(self.consumer.orphans.len() as u64, Ordering::Relaxed);
     }
 
     /// Does what callers left to the consumer.
@@ -386,7 +385,8 @@ impl Drain<'_> {
                     let slot = &self.shard.slab.slots()[index];
                     if let Some(kind) = slot.orphan_waits_for() {
                         self.consumer.orphans.insert(sid, (kind, slot.entries.take()));
-                        self.count_orphans();
+                        // Ordering: Relaxed; `retire` follows with a Release, and a producer that sees its word sees this.
+                        self.shard.orphans[kind as usize].fetch_add(1, Ordering::Relaxed);
                     }
                     slot.retire(self.shard.layout.generation_step());
                     self.shard.free(index);
@@ -398,7 +398,7 @@ impl Drain<'_> {
             }
         }
         if !again.is_empty() {
-            mem::take(&mut again).into_iter().for_each(|chore| self.shard.chores.push(chore));
+            again.into_iter().for_each(|chore| self.shard.chores.push(chore));
             // Ordering: Relaxed; for this consumer itself, or the next one, which the token orders after it.
             self.shard.chores_wait.store(true, Ordering::Relaxed);
         }

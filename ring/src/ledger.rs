@@ -2,7 +2,7 @@
 //!
 //! Each shard has an account of its own, so that shards do not share a cache line. A shard is sure of an equal share of the
 //! limit, whatever the others have; beyond that, the limit is on the sum. So one shard alone gets all of the limit, and all
-//! together never more than twice that.
+//! together about twice that at most. What ends a call is charged whatever the limit.
 
 use crossbeam::utils::CachePadded;
 
@@ -43,11 +43,6 @@ impl Ledger {
     /// Whether `bytes` more would stay within what overflow queues may use.
     pub(crate) fn has_room_to_spill(&self, shard: usize, bytes: u64) -> bool {
         self.is_within(self.limit / 2, shard, bytes)
-    }
-
-    /// Whether `bytes` more would stay within the limit and `reserve` bytes beyond it.
-    pub(crate) fn has_room_in_reserve(&self, shard: usize, bytes: u64, reserve: u64) -> bool {
-        self.is_within(self.limit.saturating_add(reserve), shard, bytes)
     }
 
     #[inline]

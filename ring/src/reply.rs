@@ -62,11 +62,6 @@ impl Reply {
         Self { len: 0, status: OVERFLOW | status as u32, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
     }
 
-    /// A reply with this one's status and no bytes.
-    pub(crate) fn without_bytes(&self) -> Self {
-        Self { len: 0, status: self.status & !OVERFLOW, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
-    }
-
     /// Whether this reply stands for one that did not fit the buffer limit.
     pub fn is_overflow(&self) -> bool {
         self.status & OVERFLOW != 0
@@ -96,7 +91,7 @@ impl Reply {
         if self.len == HEAP { self.len() as u64 } else { 0 }
     }
 
-    /// Bytes that are charged to the ledger while the reply is in the ring.
+    /// Bytes that are charged to the ledger while the reply is in the ring, and until the caller of a unary call takes it.
     #[inline]
     pub(crate) fn ring_cost(&self) -> u64 {
         let heap = self.heap_len();
@@ -171,11 +166,12 @@ pub(crate) struct Record {
 
 const _: () = assert!(size_of::<Record>() == 56);
 
-/// Heap bytes up to which a record in the ring is not charged to the ledger: the ring itself bounds their sum.
+/// Heap bytes up to which a record in the ring, or a result in its slot, is not charged to the ledger: the number of cells and
+/// of calls in flight bounds their sum.
 pub(crate) const UNCHARGED: u64 = 4096;
 
 /// What a record occupies in a queue beside its heap bytes.
-pub(crate) const QUEUED: u64 = 64;
+const QUEUED: u64 = 64;
 
 impl Record {
     /// As [`Reply::ring_cost`].

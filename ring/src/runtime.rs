@@ -96,6 +96,9 @@ impl RuntimeBuilder {
 
     /// How many bytes of results may wait for their callers, over all shards; the default is 256 MiB. What does not fit
     /// becomes an overflow error for its call.
+    ///
+    /// Each shard is sure of an equal share, whatever the others have. Results of up to 4,096 bytes in a ring, or of a unary call
+    /// that has not taken its own yet, do not count: the numbers of cells and slots bound them.
     pub fn buffer_limit(mut self, bytes: u64) -> Self {
         self.buffer_limit = bytes;
         self

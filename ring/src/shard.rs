@@ -13,11 +13,14 @@
 //!    record: all that its producer had put into the ring before lies there.
 //! 3. Every push into the queue is followed by a ring of the doorbell, so the consumer may sleep whenever it likes.
 //! 4. The queue is bounded: it takes records up to half the ledger's limit (the other half is left to the streams' queues,
-//!    into which it drains). Past that it takes what ends a call, once for each: the small result of a unary call, the mark
-//!    that ends a stream for its receiver, the mark that ends it for its plugin. And, in a small reserve, marks for sids that
-//!    are not open, while any state waits for one of those. Everything else is dropped at the door and counted.
+//!    into which it drains), and records of more than [`UNCHARGED`] bytes up to all of it. Past that it takes what ends a call,
+//!    about once for each: a small result or terminal frame, the mark that ends a stream for its receiver. Of what is sent for
+//!    sids that are not open it takes *marks*, without bytes, while any state waits for one of those; so many at a time that
+//!    only a plugin that floods it with stale sids finds no room. Everything else is dropped at the door and counted.
+//! 5. A stream that lost a frame at the door ends with an overflow, even if another producer ends it: who is refused because
+//!    the mark is on its way sees it counted, so what it sends next stays behind it or becomes an overflow itself.
 //!
-//! Model in `loom-tests`: `shard::overflow_keeps_order`.
+//! Models in `loom-tests`: `shard::overflow_keeps_order`, `stream::a_lost_frame_is_never_hidden`.
 
 use std::sync::Arc;
 
@@ -33,7 +36,7 @@ use crate::{
     ledger::Ledger,
     metrics::Counters,
     region::Region,
-    reply::{QUEUED, Record, Reply, UNCHARGED},
+    reply::{Record, Reply, UNCHARGED},
     ring::{Cell, Published, Ring},
     sid::SidLayout,
     slab::Slab,
@@ -58,8 +61,10 @@ pub(crate) struct Shard {
     pub(crate) slab: Slab,
     pub(crate) doorbell: Arc<Doorbell>,
     pub(crate) chores: SegQueue<Chore>,
-    /// How many orphans' state was put aside. Written by the consumer, before it frees their slots.
-    pub(crate) orphans: AtomicU64,
+    /// How many orphans' state was put aside, by [`Kind`]. Written by the consumer, before it frees their slots.
+    pub(crate) orphans: [AtomicU64; 2],
+    /// Records without bytes in `overflow`. Written by producers and the consumer.
+    pub(crate) marks: AtomicU64,
     /// A hint that `chores` is not empty; always followed by a ring of the doorbell.
     pub(crate) chores_wait: AtomicBool,
     /// Free slots that were taken off the list for good, after that.
@@ -110,7 +115,8 @@ impl Shard {
             slab: Slab::new(config.slots, |slot| first_generation(&config, slot))?,
             doorbell: Arc::new(Doorbell::new(config.doorbell)?),
             chores: SegQueue::new(),
-            orphans: AtomicU64::new(0),
+            orphans: [AtomicU64::new(0), AtomicU64::new(0)],
+            marks: AtomicU64::new(0),
             chores_wait: AtomicBool::new(false),
             collected: Tally::new(),
             closed: AtomicBool::new(false),
@@ -195,46 +201,60 @@ impl Shard {
     /// Puts a record that found the ring full into the overflow queue.
     #[cold]
     fn spill(&self, mut record: Record) {
-        let charged = record.ring_cost();
         let slot = self.slab.slots().get(self.layout.slot(record.sid));
         let awaited = slot.and_then(|slot| Some((slot, slot.awaits(record.sid, self.mask())?)));
-        let cost = record.spill_cost();
-        let within_limit =
-            charged > 0 || (!record.reply.is_overflow() && self.ledger.has_room_to_spill(self.index, cost));
         let Some((slot, kind)) = awaited else { return self.spill_unknown(record) };
-        if !within_limit {
-            let ends = kind == Kind::Unary || record.reply.ends();
-            if !slot.pass_limit(record.sid, if ends { Past::End } else { Past::Frame }, self.mask()) {
-                self.counters.overflowed_at_door.add_shared(1);
-                return;
-            }
-            if kind == Kind::Stream && !record.reply.is_overflow() {
-                record.reply = Reply::overflow(record.reply.status());
-            }
+        // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1), and before
+        // another is refused on the strength of this one, for that one's (overflow, 5).
+        self.spilled.fetch_add(1, Ordering::Relaxed);
+        let ends = kind == Kind::Unary || record.reply.ends();
+        let fits = record.ring_cost() > 0
+            || (!record.reply.is_overflow() && self.ledger.has_room_to_spill(self.index, record.spill_cost()));
+        if !fits && !slot.pass_limit(record.sid, if ends { Past::End } else { Past::Frame }, self.mask()) {
+            // Ordering: Relaxed; takes back what only this producer relied on.
+            self.spilled.fetch_sub(1, Ordering::Relaxed);
+            self.counters.overflowed_at_door.add_shared(1);
+            return;
+        }
+        if kind == Kind::Stream && (!(fits || ends) || slot.has_lost_a_frame(record.sid, self.mask())) {
+            self.make_mark(&mut record);
         }
         self.queue(record);
     }
 
-    /// A record that nobody waits for is dropped at the door, unless it may be the one that frees an orphan's state: then its
-    /// status is enough.
-    fn spill_unknown(&self, record: Record) {
-        self.ledger.release(self.index, record.ring_cost());
-        let mark = Record { sid: record.sid, reply: record.reply.without_bytes() };
-        let reserve = self.slab.slots().len() as u64 * QUEUED;
+    /// A record that nobody waits for is dropped at the door, unless it may be the one that frees an orphan's state.
+    fn spill_unknown(&self, mut record: Record) {
+        self.make_mark(&mut record);
         // Ordering: Relaxed; whoever sees the slot of an orphan in its next generation sees the orphan counted (`awaits`).
-        if self.orphans.load(Ordering::Relaxed) != 0
-            && self.ledger.has_room_in_reserve(self.index, mark.spill_cost(), reserve)
-        {
-            return self.queue(mark);
+        let [unary, streams] =
+            [Kind::Unary, Kind::Stream].map(|kind| self.orphans[kind as usize].load(Ordering::Relaxed));
+        let may_free = unary > 0 || (streams > 0 && record.reply.ends());
+        // Open calls add at most two marks each.
+        let room = 4 * self.slab.slots().len() as u64 + unary + streams;
+        // Ordering: Relaxed; a number. Producers that look at the same moment may each just pass.
+        if may_free && self.marks.load(Ordering::Relaxed) < room {
+            // Ordering: Relaxed; as in `spill`.
+            self.spilled.fetch_add(1, Ordering::Relaxed);
+            return self.queue(record);
         }
         self.counters.unknown_at_door.add_shared(1);
     }
 
-    /// Charges a record, and puts it into the overflow queue.
+    /// Leaves nothing of a record but that it was there, and its status.
+    fn make_mark(&self, record: &mut Record) {
+        self.ledger.release(self.index, record.ring_cost());
+        if !record.reply.is_overflow() {
+            record.reply = Reply::overflow(record.reply.status());
+        }
+    }
+
+    /// Charges a record, and puts it into the overflow queue, where it is counted already.
     fn queue(&self, record: Record) {
         self.ledger.charge(self.index, record.spill_cost() - record.ring_cost());
-        // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1).
-        self.spilled.fetch_add(1, Ordering::Relaxed);
+        if record.reply.is_overflow() {
+            // Ordering: Relaxed; a number.
+            self.marks.fetch_add(1, Ordering::Relaxed);
+        }
         self.overflow.push(record);
         self.doorbell.ring();
     }

@@ -81,7 +81,7 @@ pub(crate) enum Kind {
     Stream,
 }
 
-/// A record that may be queued although the limit is reached: one of each a call.
+/// A record that may be queued although the limit is reached: about one of each a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Past {
     /// The first frame that did not fit: it ends the stream for its receiver.
@@ -445,22 +445,32 @@ impl Slot {
         }
     }
 
-    /// Notes that such a record of the open call `sid` passes the limit; false if one did before.
+    /// Notes that such a record of the open call `sid` passes the limit; false if one did before. (A producer that is late may
+    /// bring an earlier generation back, and its flags to nothing: then one more may pass.)
     #[cold]
     pub(crate) fn pass_limit(&self, sid: u64, record: Past, mask: u64) -> bool {
-        // Ordering: Relaxed, all; nothing is read on the strength of the word, and the exchange lets one producer in.
-        let mut now = self.past_limit.load(Ordering::Relaxed);
+        // Ordering: Acquire, here and on failure; whoever is refused comes after the one that passed (overflow, 5).
+        let mut now = self.past_limit.load(Ordering::Acquire);
         loop {
             let passed = if (now ^ sid) & mask == 0 { now } else { sid & mask };
             if passed & record as u64 != 0 {
                 return false;
             }
             let to = passed | record as u64;
-            match self.past_limit.compare_exchange_weak(now, to, Ordering::Relaxed, Ordering::Relaxed) {
+            // Ordering: Release; the producer's record is counted as spilled.
+            match self.past_limit.compare_exchange_weak(now, to, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(other) => now = other,
             }
         }
+    }
+
+    /// Whether a frame of the open stream `sid` has passed the limit, as a mark.
+    #[cold]
+    pub(crate) fn has_lost_a_frame(&self, sid: u64, mask: u64) -> bool {
+        // Ordering: Relaxed; a producer that was refused has seen the flag.
+        let now = self.past_limit.load(Ordering::Relaxed);
+        (now ^ sid) & mask == 0 && now & Past::Frame as u64 != 0
     }
 
     /// Says whether the slot's owner may be handing the call over.

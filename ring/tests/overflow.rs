@@ -86,6 +86,23 @@ fn a_stream_past_the_limit_ends_with_an_overflow_frame() {
     }
 }
 
+/// A stream of which everything was kept ends as its plugin ended it, even past the limit.
+#[test]
+fn a_small_end_passes_the_limit_whole() {
+    let runtime = small(1, 2).buffer_limit(100).build().unwrap();
+    let filler = runtime.open(0).unwrap();
+    let mut frames = runtime.open_stream(0).unwrap();
+    runtime.send(filler.sid(), NrStatus::Ok, b"fills the one cell");
+    runtime.send(frames.sid(), NrStatus::StreamEnd, b"bye");
+    runtime.send(frames.sid(), NrStatus::StreamEnd, b"again");
+    let last = frames.try_next().unwrap().unwrap();
+    assert_eq!((last.status(), &last[..]), (NrStatus::StreamEnd, &b"bye"[..]));
+    drop((filler, frames));
+    drain(&runtime, 0);
+    assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0));
+    assert_books(&runtime.metrics(), 3);
+}
+
 /// A result counts as buffered until its caller has it, not only until it is delivered.
 #[test]
 fn a_result_counts_until_its_caller_takes_it() {

@@ -147,11 +147,11 @@ pub const CASES: &[Case] = &[
     ),
     case!(
         "bg-latency", Shape::of(Work::BG_EMPTY).on(ONE, 1).against(1, Idle::PARK),
-        "bg unary, 0 B, one in flight, all parked" NsPerResult ratio(1.0),
+        "bg unary, 0 B, one in flight, plugin parked" NsPerResult ratio(1.0),
     ),
     case!(
         "bg-latency-awake", Shape::of(Work::BG_EMPTY).on(ONE, 1).against(1, Idle::SPIN),
-        "bg unary, 0 B, one in flight, host parked, plugin awake" NsPerResult None,
+        "bg unary, 0 B, one in flight, plugin awake" NsPerResult None,
     ),
     case!(
         "bg-stream", Shape::of(Work::BG_STREAM).on(ONE, 64),

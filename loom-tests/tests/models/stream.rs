@@ -2,7 +2,7 @@
 
 use loom::{future::block_on, sync::Arc, thread};
 use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
-use nylon_ring_runtime::{NrStatus, Runtime, Turn};
+use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, Turn};
 
 /// Sends a frame and the end, and drains them, all on a thread of its own.
 fn play(runtime: &Arc<Runtime>, sid: u64) -> thread::JoinHandle<()> {
@@ -114,5 +114,36 @@ fn first_end_wins() {
         assert!(frames.try_next().unwrap().is_err());
         ends.into_iter().for_each(|end| end.join().unwrap());
         assert_eq!((runtime.metrics().delivered, runtime.metrics().in_flight), (1, 0));
+    });
+}
+
+/// Two producers on one stream, while the ring is full and nothing more may be buffered. One of them makes room in between, and
+/// ends the stream. Legal: it ends with an overflow, or as its plugin ended it and with every frame that was sent before.
+#[test]
+fn a_lost_frame_is_never_hidden() {
+    model("stream::a_lost_frame_is_never_hidden", Bound::Three, || {
+        let builder = Runtime::builder().shards(1).cells(1).slots(2).seed(1).buffer_limit(1);
+        let runtime = Arc::new(builder.doorbell(DoorbellKind::Waker).build().unwrap());
+        let filler = runtime.open(0).unwrap();
+        let mut stream = runtime.open_stream(0).unwrap();
+        let sid = stream.sid();
+        runtime.send(filler.sid(), NrStatus::Ok, b"");
+        let other = runtime.clone();
+        let other = thread::spawn(move || other.send(sid, NrStatus::Ok, b"1"));
+        let reactor = runtime.reactor(0).unwrap();
+        runtime.send(sid, NrStatus::Ok, b"2");
+        while reactor.turn(64) == Turn::More {}
+        runtime.send(sid, NrStatus::StreamEnd, b"");
+        other.join().unwrap();
+        while reactor.turn(64) == Turn::More {}
+        let mut seen = Vec::new();
+        let last = loop {
+            let frame = stream.try_next().unwrap().unwrap();
+            if frame.status().is_terminal() {
+                break frame;
+            }
+            seen.extend_from_slice(&frame);
+        };
+        assert!(last.is_overflow() || seen.contains(&b'2'), "{seen:?}: a frame is missing, and nothing says so");
     });
 }
