@@ -20,11 +20,10 @@ pub(crate) const DEFAULT: Duration = Duration::from_micros(50);
 /// Where a busy poll starts when it begins to pay.
 const SHORTEST: Duration = Duration::from_micros(5);
 
-/// The longest time for which the core may be lent.
-const LONGEST_LOAN: Duration = Duration::from_millis(1);
+/// For how long the core may be lent in vain: to whoever is no producer of ours, or one that spins.
+const MOST_DEBT: Duration = Duration::from_millis(2);
 
-/// For how many sleeps there is no busy poll after one that lent the core to somebody else for nothing; doubled when that happens
-/// again soon.
+/// For how many sleeps there is no busy poll after that; doubled when it happens again soon.
 const PENALTY: u32 = 64;
 const HIGHEST_PENALTY: u32 = 16_384;
 
@@ -36,12 +35,14 @@ pub(crate) struct BusyPoll {
     penalty: u32,
     /// Sleeps of the penalty that are left.
     skip: u32,
+    /// For how long the core was lent, less what that brought.
+    debt: Duration,
 }
 
 impl BusyPoll {
     /// Polls for at most `longest` without finding anything.
     pub(crate) fn new(longest: Duration) -> Self {
-        Self { longest, now: Duration::ZERO, penalty: PENALTY, skip: 0 }
+        Self { longest, now: Duration::ZERO, penalty: PENALTY, skip: 0, debt: Duration::ZERO }
     }
 
     /// Drains until nothing has come for a while, and lets others run in between: the tasks of this runtime, and, if they have
@@ -76,9 +77,11 @@ impl BusyPoll {
 
     /// After the core was lent to whoever wanted it, for so long, and so many records came.
     fn lent(&mut self, time: Duration, records: u64) {
-        // A woken reactor would have had each within the longest poll. And the runtime's own tasks must not wait for long.
-        let worth = self.longest.saturating_mul(u32::try_from(records).unwrap_or(u32::MAX).saturating_add(1));
-        if time > worth.min(LONGEST_LOAN) {
+        // A woken reactor would have had each within the longest poll.
+        let worth = self.longest.saturating_mul(u32::try_from(records).unwrap_or(u32::MAX));
+        self.debt = (self.debt + time).saturating_sub(worth);
+        if self.debt > MOST_DEBT {
+            self.debt = Duration::ZERO;
             self.now = Duration::ZERO;
             self.skip = self.penalty;
             self.penalty = (self.penalty * 2).min(HIGHEST_PENALTY);
@@ -153,9 +156,19 @@ mod tests {
     #[test]
     fn a_core_that_was_lent_to_a_producer_is_well_spent() {
         let mut poll = grown();
-        poll.lent(LONGEST_LOAN, 200);
+        (0..100).for_each(|_| poll.lent(Duration::from_millis(4), 200));
         assert_eq!((poll.now, poll.skip), (DEFAULT, 0));
-        poll.lent(LONGEST_LOAN * 2, 200);
+    }
+
+    #[test]
+    fn a_short_loan_in_vain_is_forgiven_if_others_pay() {
+        let mut poll = grown();
+        for _ in 0..100 {
+            poll.lent(Duration::from_millis(1), 0);
+            poll.lent(Duration::from_micros(1), 30);
+        }
+        assert_eq!((poll.now, poll.skip), (DEFAULT, 0));
+        (0..3).for_each(|_| poll.lent(Duration::from_millis(1), 0));
         assert_eq!((poll.now, poll.skip), (Duration::ZERO, PENALTY));
     }
 }
