@@ -48,10 +48,12 @@ impl HostBuilder {
         self
     }
 
-    /// How many bytes of results may wait for their callers; the default is 256 MiB. (Results of up to 4,096 bytes on their way are
-    /// bounded by the numbers of cells and calls instead, and each shard is sure of an equal share whatever the others have.) A unary result that does not fit ends
+    /// How many bytes of results may wait for their callers; the default is 256 MiB. A unary result that does not fit ends
     /// its call with [`Overflow`](NylonRingHostError::Overflow), a frame that does not fit ends its stream with a frame of
     /// status `Err`.
+    ///
+    /// Results of up to 4,096 bytes on their way are bounded by the numbers of cells and calls instead, and each shard is sure of
+    /// an equal share whatever the others have.
     pub fn buffer_limit(mut self, bytes: u64) -> Self {
         self.runtime = self.runtime.buffer_limit(bytes);
         self
