@@ -56,11 +56,7 @@ impl Doorbell {
     pub(crate) fn new(kind: DoorbellKind) -> Result<Self, RuntimeError> {
         let bell = match kind {
             #[cfg(all(target_os = "linux", not(nylon_loom)))]
-            DoorbellKind::Native => {
-                use rustix::event::{EventfdFlags, eventfd};
-                let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-                Bell::EventFd(fd.map_err(|errno| RuntimeError::Doorbell(errno.into()))?)
-            }
+            DoorbellKind::Native => Bell::EventFd(eventfd()?),
             _ => Bell::Waker(AtomicWaker::new()),
         };
         Ok(Self { rung: AtomicBool::new(false), bell })
@@ -74,10 +70,7 @@ impl Doorbell {
         }
         match &self.bell {
             #[cfg(all(target_os = "linux", not(nylon_loom)))]
-            Bell::EventFd(fd) => {
-                // The write fails only when the counter would overflow, and then the bell is ringing anyway.
-                let _ = rustix::io::write(fd, &1u64.to_ne_bytes());
-            }
+            Bell::EventFd(fd) => ring(fd),
             Bell::Waker(waker) => waker.wake(),
         }
     }
@@ -113,16 +106,7 @@ impl Doorbell {
     pub(crate) fn wait(self: &Arc<Self>, timeout: Option<Duration>) {
         match &self.bell {
             #[cfg(all(target_os = "linux", not(nylon_loom)))]
-            Bell::EventFd(fd) => {
-                use rustix::event::{PollFd, PollFlags, Timespec, poll};
-                let timeout = timeout.map(|t| Timespec {
-                    tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
-                    tv_nsec: i64::from(t.subsec_nanos()),
-                });
-                // An interrupted wait is a spurious wake-up, which every reactor must expect.
-                let _ = poll(&mut [PollFd::new(fd, PollFlags::IN)], timeout.as_ref());
-                let _ = rustix::io::read(fd, &mut [0u8; 8]);
-            }
+            Bell::EventFd(fd) => wait(fd, timeout),
             Bell::Waker(_) => {
                 let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
                 if self.poll_rung(&mut Context::from_waker(&waker)).is_pending() {
@@ -167,5 +151,40 @@ impl Doorbell {
             Bell::EventFd(fd) => Some(fd.as_fd()),
             Bell::Waker(_) => None,
         }
+    }
+}
+
+#[cfg(all(target_os = "linux", not(nylon_loom)))]
+pub(crate) use on_linux::{eventfd, ring, wait};
+
+#[cfg(all(target_os = "linux", not(nylon_loom)))]
+mod on_linux {
+    use std::{os::fd::OwnedFd, time::Duration};
+
+    use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, poll};
+
+    use crate::error::RuntimeError;
+
+    /// A bell that any process may strike.
+    pub(crate) fn eventfd() -> Result<OwnedFd, RuntimeError> {
+        let fd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        fd.map_err(|errno| RuntimeError::Doorbell(errno.into()))
+    }
+
+    /// Strikes it.
+    pub(crate) fn ring(fd: &OwnedFd) {
+        // The write fails only when the counter would overflow, and then the bell is ringing anyway.
+        let _ = rustix::io::write(fd, &1u64.to_ne_bytes());
+    }
+
+    /// Sleeps until it is struck, or `timeout` is over.
+    pub(crate) fn wait(fd: &OwnedFd, timeout: Option<Duration>) {
+        let timeout = timeout.map(|t| Timespec {
+            tv_sec: i64::try_from(t.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(t.subsec_nanos()),
+        });
+        // An interrupted wait is a spurious wake-up, which whoever sleeps must expect.
+        let _ = poll(&mut [PollFd::new(fd, PollFlags::IN)], timeout.as_ref());
+        let _ = rustix::io::read(fd, &mut [0u8; 8]);
     }
 }

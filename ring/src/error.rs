@@ -55,4 +55,38 @@ pub enum RuntimeError {
     /// The sid names no open call.
     #[error("the sid names no open call")]
     UnknownSid,
+    /// A descriptor is not that of a ring in shared memory.
+    #[error(
+        "the descriptor is not that of a shared ring: what it names {what}; pass the one that the consumer's `memory` returned"
+    )]
+    NotARing {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A ring in shared memory has no room for the record now.
+    #[error("the shared ring is full: try again when its consumer has taken some records, or make it larger")]
+    RingFull,
+    /// A record is longer than the shared ring it is meant for.
+    #[error(
+        "a record of {len} bytes cannot go through this shared ring, which takes up to {limit}: make it larger, or split the record"
+    )]
+    TooLong {
+        /// The length of the payload, in bytes.
+        len: usize,
+        /// The longest payload that fits, in bytes.
+        limit: usize,
+    },
+    /// Somebody wrote into a shared ring what no producer writes.
+    #[error(
+        "the shared ring is dead: {what} is {found:#x} where the consumer is at position {position}; a process that shares the \
+         memory wrote over it: stop that process, and give the next one a new ring"
+    )]
+    Corrupt {
+        /// Which word it is.
+        what: &'static str,
+        /// What it holds.
+        found: u64,
+        /// The position that the consumer had reached.
+        position: u64,
+    },
 }

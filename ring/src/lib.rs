@@ -49,6 +49,8 @@ mod reply;
 mod ring;
 mod runtime;
 mod shard;
+#[cfg(any(target_os = "linux", nylon_loom, miri))]
+mod shared;
 mod sid;
 mod slab;
 mod slot;
@@ -58,6 +60,8 @@ mod token;
 
 pub use nylon_ring::NrStatus;
 
+#[cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
+pub use crate::shared::{Salvaged, SharedConsumer, SharedProducer};
 pub use crate::{
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
@@ -69,12 +73,17 @@ pub use crate::{
     runtime::{Runtime, RuntimeBuilder},
 };
 
-/// What the loom models reach beside the public interface.
-#[cfg(nylon_loom)]
+/// What the loom models, and tests under Miri, reach beside the public interface.
+#[cfg(any(nylon_loom, miri))]
 #[doc(hidden)]
 pub mod internals {
     pub use crate::{
         region::Region,
         ring::{Armed, Cell, Published, Ring},
+        shared::{
+            consumer::{Consumer, Corrupt, Message},
+            memory::Memory,
+            producer::{NotPushed, Producer},
+        },
     };
 }

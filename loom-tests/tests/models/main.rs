@@ -7,6 +7,8 @@ mod ring;
 #[cfg(nylon_loom)]
 mod shard;
 #[cfg(nylon_loom)]
+mod shared;
+#[cfg(nylon_loom)]
 mod slab;
 #[cfg(nylon_loom)]
 mod state;
