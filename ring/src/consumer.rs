@@ -36,7 +36,7 @@ pub(crate) struct Consumer {
     /// The position of the next record in the ring.
     position: u64,
     /// A record from the overflow queue that has to wait until the ring is consumed up to the position beside it.
-    stash: Option<(Record, u64)>,
+    pub(crate) stash: Option<(Record, u64)>,
     /// State of calls that were given up while their plugin held pointers into it, by sid; freed by the plugin's
     /// terminal result.
     orphans: HashMap<u64, (Kind, state::Taken)>,
@@ -359,10 +359,17 @@ impl Drain<'_> {
         let terminal = |kind| kind == Kind::Unary || record.reply.ends();
         let found = self.consumer.orphans.get(&record.sid).is_some_and(|(kind, _)| terminal(*kind));
         if let Some((kind, taken)) = found.then(|| self.consumer.orphans.remove(&record.sid)).flatten() {
-            // Ordering: Relaxed; a number that is too high for a moment lets more marks pass.
-            self.shard.orphans[kind as usize].fetch_sub(1, Ordering::Relaxed);
+            self.count_orphans(kind, 1u64.wrapping_neg());
             self.shard.free_taken(self.shard.layout.slot(record.sid), taken);
         }
+    }
+
+    /// Adds to the number of orphans, which only the consumer writes; `by` wraps.
+    fn count_orphans(&self, kind: Kind, by: u64) {
+        let orphans = &self.shard.orphans[kind as usize];
+        // Ordering: Relaxed, both; the token orders one consumer after the other. A producer that reads a number that is too high
+        // lets more marks pass.
+        orphans.store(orphans.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
     }
 
     /// Does what callers left to the consumer.
@@ -385,8 +392,8 @@ impl Drain<'_> {
                     let slot = &self.shard.slab.slots()[index];
                     if let Some(kind) = slot.orphan_waits_for() {
                         self.consumer.orphans.insert(sid, (kind, slot.entries.take()));
-                        // Ordering: Relaxed; `retire` follows with a Release, and a producer that sees its word sees this.
-                        self.shard.orphans[kind as usize].fetch_add(1, Ordering::Relaxed);
+                        // `retire` follows with a Release, and a producer that sees its word sees this.
+                        self.count_orphans(kind, 1);
                     }
                     slot.retire(self.shard.layout.generation_step());
                     self.shard.free(index);

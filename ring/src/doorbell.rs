@@ -64,8 +64,8 @@ impl Doorbell {
 
     /// Wakes the reactor, unless somebody has since it last answered.
     pub(crate) fn ring(&self) {
-        // Ordering: AcqRel; [ring], pairs with the swap in `answer`.
-        if self.rung.swap(true, Ordering::AcqRel) {
+        // Ordering: Release; [ring], pairs with the swap in `answer`.
+        if self.rung.swap(true, Ordering::Release) {
             return;
         }
         match &self.bell {
@@ -83,8 +83,8 @@ impl Doorbell {
 
     /// Says that the reactor is up; it must drain after this.
     pub(crate) fn answer(&self) {
-        // Ordering: AcqRel; pairs with [ring]: what was published before ringing is visible to the drain that follows.
-        self.rung.swap(false, Ordering::AcqRel);
+        // Ordering: Acquire; pairs with [ring]: what was published before ringing is visible to the drain that follows.
+        self.rung.swap(false, Ordering::Acquire);
     }
 
     /// Ready when somebody has rung since the reactor's last turn. Only for a doorbell of the kind
@@ -96,8 +96,8 @@ impl Doorbell {
             Bell::EventFd(_) => Poll::Ready(()),
             Bell::Waker(waker) => {
                 waker.register(cx.waker());
-                // Ordering: Acquire; pairs with [ring]. The waker's own state orders it after a ring that missed us.
-                if self.rung.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
+                // Ordering: Relaxed; `answer` acquires. The waker's own state orders this after a ring that missed us.
+                if self.rung.load(Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending }
             }
         }
     }

@@ -189,9 +189,9 @@ impl Future for Pending<'_> {
             drop(this.slot().waker.take());
             return Poll::Ready(this.take());
         }
-        // Ordering: Acquire; pairs with the Release in `Runtime::close`, which disturbs every slot after it: a caller
-        // that parked before is woken, one that parks after sees the flag.
-        if this.shard.closed.load(Ordering::Acquire) {
+        // Ordering: Relaxed; `Runtime::close` disturbs every slot after it has set the flag: a caller that registered its waker
+        // before is woken, one that registered it after sees the flag.
+        if this.shard.closed.load(Ordering::Relaxed) {
             this.close(true);
             return Poll::Ready(Err(RuntimeError::Closed));
         }

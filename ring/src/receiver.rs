@@ -132,8 +132,8 @@ impl<'rt> Receiver<'rt> {
         if let Some(frame) = self.try_next() {
             return Poll::Ready(Some(frame));
         }
-        // Ordering: Acquire; as in `Pending::poll`.
-        if self.shard.closed.load(Ordering::Acquire) {
+        // Ordering: Relaxed; as in `Pending::poll`.
+        if self.shard.closed.load(Ordering::Relaxed) {
             self.close(true, false);
             return Poll::Ready(Some(Err(RuntimeError::Closed)));
         }

@@ -31,7 +31,9 @@
 //! 2. Between claim and publish only that producer touches the cell's value; between publish and release only the consumer.
 //! 3. `tail - head <= N`, and `head <= consumer's position <= tail`.
 //! 4. No missed wake-up: arm and publish are read-modify-writes of one word, so one of them comes first. Either publish
-//!    finds `AWAITED`, or arm finds `filled(p)` and does not sleep.
+//!    finds `AWAITED`, or arm finds `filled(p)` and does not sleep. How the consumer is woken must order itself: a ring that the
+//!    consumer has heard before it arms makes what was published before that ring visible to it (`doorbell.rs`). Then a ring
+//!    that follows a publish that found `AWAITED` was not heard before that arming, or arm would have found the cell filled.
 //!
 //! # Orderings
 //!
@@ -178,9 +180,9 @@ impl<T> Ring<T> {
             // SAFETY: invariants 1 and 2: the place is ours, and empty.
             unsafe { (*place).write(value) };
         });
-        // Ordering: AcqRel; [publish], pairs with the Acquire in `take`. Release passes the value on; Acquire keeps what
-        // the producer does for a sleeping consumer after what that consumer did before it armed.
-        let old = cell.stamp.swap(filled(p), Ordering::AcqRel);
+        // Ordering: Release; [publish], pairs with the Acquire in `take`. What is done for a sleeping consumer needs no Acquire here
+        // (invariant 4).
+        let old = cell.stamp.swap(filled(p), Ordering::Release);
         debug_assert!(old & !AWAITED == vacant(p, self.capacity()));
         Ok(if old & AWAITED == 0 { Published::Quiet } else { Published::Awaited })
     }
@@ -247,9 +249,8 @@ impl<T> Ring<T> {
     /// The caller is the only consumer, and `p` is its position.
     pub unsafe fn arm(&self, p: u64) -> Armed {
         let vacant = vacant(p, self.capacity());
-        // Ordering: AcqRel on success; pairs with [publish]: the publisher that finds the mark comes after all that the
-        // consumer did. Relaxed on failure: `take` acquires.
-        match self.cell(p).stamp.compare_exchange(vacant, vacant | AWAITED, Ordering::AcqRel, Ordering::Relaxed) {
+        // Ordering: Relaxed; that one of both exchanges comes first is all that counts (invariant 4), and `take` acquires.
+        match self.cell(p).stamp.compare_exchange(vacant, vacant | AWAITED, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Armed::Asleep,
             Err(stamp) if stamp == vacant | AWAITED => Armed::Asleep,
             Err(_) => Armed::Ready,

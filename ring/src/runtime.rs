@@ -306,8 +306,8 @@ impl Runtime {
         *phase = Phase::Closed;
         let mut disturbed = Vec::new();
         for shard in self.shards.iter().filter_map(OnceLock::get) {
-            // Ordering: Release; pairs with the Acquire of a caller that has parked (`Pending::poll`).
-            shard.closed.store(true, Ordering::Release);
+            // Ordering: Relaxed; `disturb` follows, whose exchange passes it on to a caller that registers its waker later.
+            shard.closed.store(true, Ordering::Relaxed);
             disturbed.extend(shard.slab.slots().iter().filter_map(|slot| slot.disturb()));
         }
         // A waker may run code that comes back to this runtime.

@@ -80,6 +80,22 @@ unsafe impl Sync for Shard {}
 // SAFETY: no part of a shard is bound to a thread.
 unsafe impl Send for Shard {}
 
+impl Drop for Shard {
+    /// What is left in the overflow queue goes with the shard; the counts must agree with it.
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) && !std::thread::panicking() {
+            // SAFETY: `&mut self` excludes everyone else.
+            let stash = self.consumer.with_mut(|consumer| unsafe { (*consumer).stash.take() });
+            let queued = std::iter::from_fn(|| self.overflow.pop());
+            let left: Vec<Record> = stash.into_iter().map(|(record, _)| record).chain(queued).collect();
+            let marks = left.iter().filter(|record| record.reply.is_overflow()).count() as u64;
+            // Ordering: Relaxed, both; as above.
+            let (spilled, counted) = (self.spilled.load(Ordering::Relaxed), self.marks.load(Ordering::Relaxed));
+            debug_assert_eq!((spilled, counted), (left.len() as u64, marks), "records and marks in the overflow queue");
+        }
+    }
+}
+
 /// What a shard is made with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShardConfig {
@@ -204,19 +220,25 @@ impl Shard {
         let slot = self.slab.slots().get(self.layout.slot(record.sid));
         let awaited = slot.and_then(|slot| Some((slot, slot.awaits(record.sid, self.mask())?)));
         let Some((slot, kind)) = awaited else { return self.spill_unknown(record) };
-        // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1), and before
-        // another is refused on the strength of this one, for that one's (overflow, 5).
-        self.spilled.fetch_add(1, Ordering::Relaxed);
         let ends = kind == Kind::Unary || record.reply.ends();
+        let past = if ends { Past::End } else { Past::Frame };
         let fits = record.ring_cost() > 0
             || (!record.reply.is_overflow() && self.ledger.has_room_to_spill(self.index, record.spill_cost()));
-        if !fits && !slot.pass_limit(record.sid, if ends { Past::End } else { Past::Frame }, self.mask()) {
+        loop {
+            if !fits && slot.has_passed(record.sid, past, self.mask()) {
+                self.counters.overflowed_at_door.add_shared(1);
+                return;
+            }
+            // Ordering: Relaxed; the count goes up before the push, for this producer's own later loads (overflow, 1), and before
+            // another is refused on the strength of this one, for that one's (overflow, 5).
+            self.spilled.fetch_add(1, Ordering::Relaxed);
+            if fits || slot.pass_limit(record.sid, past, self.mask()) {
+                break;
+            }
             // Ordering: Relaxed; takes back what only this producer relied on.
             self.spilled.fetch_sub(1, Ordering::Relaxed);
-            self.counters.overflowed_at_door.add_shared(1);
-            return;
         }
-        if kind == Kind::Stream && (!(fits || ends) || slot.has_lost_a_frame(record.sid, self.mask())) {
+        if kind == Kind::Stream && (!(fits || ends) || slot.has_passed(record.sid, Past::Frame, self.mask())) {
             self.make_mark(&mut record);
         }
         self.queue(record);

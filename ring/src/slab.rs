@@ -60,9 +60,9 @@ impl Slab {
             // Ordering: Relaxed; if the slot was popped meanwhile the value is stale, and the tag makes the exchange fail.
             let next = self.slots.get(index)?.next.load(Ordering::Relaxed);
             let to = (head & !(TAG - 1)).wrapping_add(TAG) | u64::from(next);
-            // Ordering: AcqRel on success; Acquire pairs with [free], Release keeps the chain of pushes below visible
-            // to whoever pops next.
-            match self.free.compare_exchange_weak(head, to, Ordering::AcqRel, Ordering::Acquire) {
+            // Ordering: Relaxed on success; the tag says that this is the head that was acquired, and an exchange carries on what
+            // the pushes before it released. Acquire on failure, as above.
+            match self.free.compare_exchange_weak(head, to, Ordering::Relaxed, Ordering::Acquire) {
                 Ok(_) => return Some(index),
                 Err(now) => head = now,
             }

@@ -33,13 +33,14 @@
 //!    no later generation gets there but by the same consumer.
 //! 2. Cancelling changes the generation, so every late result misses.
 //! 3. No missed wake-up: the caller registers its waker and sets `PARKED` by a read-modify-write of the word that the
-//!    consumer's compare-exchange changes. One comes first: the caller finds the result, or the consumer finds `PARKED`.
+//!    consumer's compare-exchange changes. One comes first: the caller finds the result, or the consumer finds `PARKED`, and then
+//!    the waker too: registering and taking are exchanges of one word of the waker's own, each of which acquires and releases.
+//! 4. Any thread may guess a sid, so that nothing but the state word orders it after the slot's opener.
 //!
 //! | label | what is passed on | model in `loom-tests` |
 //! | --- | --- | --- |
 //! | open | an empty slot, from its opener to the consumer | `slab::reuse_against_late_result` |
 //! | complete | the result, from the consumer to the caller | `slab::complete_against_park` |
-//! | park | the waker, from the caller to the consumer | `slab::complete_against_park` |
 
 use std::{mem::MaybeUninit, task::Waker};
 
@@ -237,8 +238,8 @@ impl Slot {
     /// or `None` if the receiver gave up, or has found the terminal frame already. `ends` says that the plugin sent that frame.
     /// Only for the consumer.
     pub(crate) fn end(&self, sid: u64, ends: bool, mask: u64) -> Option<Option<Waker>> {
-        // Ordering: Acquire, here and below; pairs with `give_up`.
-        let state = self.state.load(Ordering::Acquire);
+        // Ordering: Relaxed, here and below; an exchange follows, or a store to a word that is the consumer's.
+        let state = self.state.load(Ordering::Relaxed);
         if (state ^ sid) & mask == 0 && state & PHASE == STREAM {
             // What the plugin holds stays valid until it ends the stream itself.
             let ended = self.close_open(state, ENDED, if ends { 0 } else { LEASED });
@@ -246,7 +247,7 @@ impl Slot {
                 return ended;
             }
         }
-        let state = self.state.load(Ordering::Acquire);
+        let state = self.state.load(Ordering::Relaxed);
         if ends && (state ^ sid) & mask == 0 && state & PHASE == ORPHAN_STREAM {
             let _ = self.orphan_answered(state, true);
         }
@@ -261,9 +262,9 @@ impl Slot {
     #[cold]
     unsafe fn after_overflow(&self, state: u64, record: Record, mask: u64) -> Delivery {
         if record.reply.ends() {
-            // Ordering: AcqRel; a receiver that gives up finds the mark gone, or this fails. Relaxed on failure: `deliver`
-            // acquires.
-            let exchange = self.state.compare_exchange(state, state & !LEASED, Ordering::AcqRel, Ordering::Relaxed);
+            // Ordering: Release; what the plugin read of the state comes before a receiver that gives up frees it: that one finds
+            // the mark gone, or this fails. Relaxed on failure: `deliver` acquires.
+            let exchange = self.state.compare_exchange(state, state & !LEASED, Ordering::Release, Ordering::Relaxed);
             if exchange.is_err() {
                 // SAFETY: the caller is the consumer.
                 return unsafe { self.deliver(record, mask) };
@@ -285,8 +286,8 @@ impl Slot {
 
     /// Which terminal result an orphaned call still waits for; `None` if it has come. Only for the consumer.
     pub(crate) fn orphan_waits_for(&self) -> Option<Kind> {
-        // Ordering: Acquire; whoever gave up came before (`give_up`).
-        match self.state.load(Ordering::Acquire) & PHASE {
+        // Ordering: Relaxed; whoever gave up left a chore, whose queue orders this after it.
+        match self.state.load(Ordering::Relaxed) & PHASE {
             ORPHAN_UNARY => Some(Kind::Unary),
             ORPHAN_STREAM => Some(Kind::Stream),
             _ => None,
@@ -300,9 +301,9 @@ impl Slot {
         let open = state & !(LEASED | PARKED);
         loop {
             let closed = (open & !PHASE) | phase | (state & keep);
-            // Ordering: AcqRel; [complete] passes the result on, and pairs with [park]: the waker is visible.
-            // Relaxed on failure: only the flags of the word are looked at, and the exchange is tried again.
-            match self.state.compare_exchange(state, closed, Ordering::AcqRel, Ordering::Relaxed) {
+            // Ordering: Release; [complete] passes the result on. The waker orders itself (3). Relaxed on failure: only the flags
+            // of the word are looked at, and the exchange is tried again.
+            match self.state.compare_exchange(state, closed, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) if state & PARKED != 0 => return Some(self.waker.take()),
                 Ok(_) => return Some(None),
                 Err(now) if now & !(LEASED | PARKED) == open => state = now,
@@ -321,9 +322,9 @@ impl Slot {
             if (state ^ sid) & mask != 0 || !matches!(state & PHASE, STREAM | ENDED) {
                 return None;
             }
-            // Ordering: AcqRel; Release passes the frames on to a receiver that parks after this ([complete]), Acquire
-            // pairs with [park] of one that did before. An exchange even where nothing changes: one of both comes first.
-            match self.state.compare_exchange(state, state & !PARKED, Ordering::AcqRel, Ordering::Relaxed) {
+            // Ordering: Release; passes the frames on to a receiver that parks after this, or gives up ([complete]). An exchange
+            // even where nothing changes: one of both comes first.
+            match self.state.compare_exchange(state, state & !PARKED, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return Some(if state & PARKED != 0 { self.waker.take() } else { None }),
                 Err(now) => state = now,
             }
@@ -341,17 +342,15 @@ impl Slot {
     /// that it must look again.
     #[inline]
     pub(crate) fn park(&self) -> bool {
-        // Ordering: AcqRel; [park] passes the waker on; Acquire pairs with [complete] and `frames_arrived`.
-        let state = self.state.fetch_or(PARKED, Ordering::AcqRel);
+        // Ordering: Acquire; pairs with [complete] and `frames_arrived`. The waker orders itself (3).
+        let state = self.state.fetch_or(PARKED, Ordering::Acquire);
         matches!(state & PHASE, DONE | ENDED)
     }
 
-    /// Clears `PARKED` and takes the waker, so that its owner looks around: a runtime that closes calls this.
+    /// Takes the waker, whoever has the slot, so that its owner looks around: a runtime that closes calls this. A caller that
+    /// registers its waker after this sees what happened before it (3); the state word would not do, because an opener stores it.
     pub(crate) fn disturb(&self) -> Option<Waker> {
-        // Ordering: AcqRel; Release passes `closed` on to a caller that parks after this, Acquire pairs with [park] of one that
-        // did before.
-        let state = self.state.fetch_and(!PARKED, Ordering::AcqRel);
-        if state & PARKED != 0 { self.waker.take() } else { None }
+        self.waker.take()
     }
 
     /// Moves the result out.
@@ -382,9 +381,9 @@ impl Slot {
                 UNARY | STREAM => (bare(state).wrapping_add(step) | FREE, GivenUp::Free),
                 _ => return GivenUp::Late,
             };
-            // Ordering: AcqRel; whoever finds the word changed comes after all that the caller did. Acquire on failure:
-            // the result may have arrived ([complete]).
-            match self.state.compare_exchange(state, to, Ordering::AcqRel, Ordering::Acquire) {
+            // Ordering: Acquire; the frames that were handed over before this are visible to who takes what is left, even if the
+            // word is the same as before ([complete]); on failure the result may have arrived.
+            match self.state.compare_exchange(state, to, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => {
                     if state & PARKED != 0 {
                         drop(self.waker.take());
@@ -402,20 +401,20 @@ impl Slot {
     pub(crate) fn retire(&self, step: u64) {
         // Ordering: Relaxed; the word is ours. A late consumer that reads the old one finds no open phase either.
         let state = self.state.load(Ordering::Relaxed);
-        // Ordering: Release; a plugin that asks for this slot's state sees that it is not open (`state.rs`).
+        // Ordering: Release; a producer that finds the word changed sees an orphan counted (`awaits`).
         self.state.store(bare(state).wrapping_add(step) | FREE, Ordering::Release);
     }
 
     /// Whether `sid` is open here.
     pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
-        // Ordering: Acquire; as in `awaits`.
+        // Ordering: Acquire; pairs with [open]: the state of the calls before was taken away.
         let state = self.state.load(Ordering::Acquire);
         (state ^ sid) & mask == 0 && matches!(state & PHASE, UNARY | STREAM)
     }
 
     /// Whether a record for `sid` may change anything here: it is open, or its plugin holds pointers into the state.
     pub(crate) fn awaits(&self, sid: u64, mask: u64) -> Option<Kind> {
-        // Ordering: Acquire; whoever finds the slot open sees it as its opener left it ([open]).
+        // Ordering: Acquire; pairs with the Release in `retire`.
         let state = self.state.load(Ordering::Acquire);
         match state & PHASE {
             _ if (state ^ sid) & mask != 0 => None,
@@ -428,8 +427,9 @@ impl Slot {
 
     /// Marks the open call `sid` as one whose plugin holds pointers into its state; false if it is not open any more.
     pub(crate) fn lease(&self, sid: u64, mask: u64) -> bool {
-        // Ordering: Acquire, here and on failure; as in `is_open`.
-        let mut state = self.state.load(Ordering::Acquire);
+        // Ordering: Relaxed, here and below; `is_open` has acquired. Giving up is an exchange of the same word: it finds the mark, or
+        // this fails.
+        let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if (state ^ sid) & mask != 0 || !matches!(state & PHASE, UNARY | STREAM) {
                 return false;
@@ -437,8 +437,7 @@ impl Slot {
             if state & LEASED != 0 {
                 return true;
             }
-            // Ordering: AcqRel; giving up is an exchange of the same word: it finds the mark, or this fails.
-            match self.state.compare_exchange(state, state | LEASED, Ordering::AcqRel, Ordering::Acquire) {
+            match self.state.compare_exchange(state, state | LEASED, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }
@@ -449,28 +448,28 @@ impl Slot {
     /// bring an earlier generation back, and its flags to nothing: then one more may pass.)
     #[cold]
     pub(crate) fn pass_limit(&self, sid: u64, record: Past, mask: u64) -> bool {
-        // Ordering: Acquire, here and on failure; whoever is refused comes after the one that passed (overflow, 5).
-        let mut now = self.past_limit.load(Ordering::Acquire);
+        // Ordering: Relaxed, here and on failure; the exchange counts.
+        let mut now = self.past_limit.load(Ordering::Relaxed);
         loop {
             let passed = if (now ^ sid) & mask == 0 { now } else { sid & mask };
             if passed & record as u64 != 0 {
                 return false;
             }
             let to = passed | record as u64;
-            // Ordering: Release; the producer's record is counted as spilled.
-            match self.past_limit.compare_exchange_weak(now, to, Ordering::Release, Ordering::Acquire) {
+            // Ordering: Release; pairs with the Acquire in `has_passed`: the record is counted as spilled.
+            match self.past_limit.compare_exchange_weak(now, to, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(other) => now = other,
             }
         }
     }
 
-    /// Whether a frame of the open stream `sid` has passed the limit, as a mark.
+    /// Whether such a record of the open call `sid` has passed the limit.
     #[cold]
-    pub(crate) fn has_lost_a_frame(&self, sid: u64, mask: u64) -> bool {
-        // Ordering: Relaxed; a producer that was refused has seen the flag.
-        let now = self.past_limit.load(Ordering::Relaxed);
-        (now ^ sid) & mask == 0 && now & Past::Frame as u64 != 0
+    pub(crate) fn has_passed(&self, sid: u64, record: Past, mask: u64) -> bool {
+        // Ordering: Acquire; pairs with `pass_limit`: whoever is refused sees the one that passed counted (overflow, 5).
+        let now = self.past_limit.load(Ordering::Acquire);
+        (now ^ sid) & mask == 0 && now & record as u64 != 0
     }
 
     /// Says whether the slot's owner may be handing the call over.

@@ -70,8 +70,8 @@ impl Entries {
 
     /// Counts the calling thread in. Look whether the sid is open only after this.
     pub(crate) fn reading(&self) -> Reading<'_> {
-        // Ordering: AcqRel; [readers], pairs with the read-modify-write in `is_unread`.
-        self.readers.fetch_add(1, Ordering::AcqRel);
+        // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the slot closed.
+        self.readers.fetch_add(1, Ordering::Acquire);
         Reading(self)
     }
 

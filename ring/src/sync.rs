@@ -61,24 +61,37 @@ mod model {
         }
     }
 
-    /// Stands for `crossbeam::queue::SegQueue`, whose own atomics loom cannot see: a linearizable queue whose pop
-    /// acquires what the matching push released.
+    /// Stands for `crossbeam::queue::SegQueue`, whose own atomics loom cannot see: a queue whose pop acquires what the matching push
+    /// released, and which may look empty to who is not ordered after a push. One thread pops at a time.
     #[derive(Debug)]
-    pub(crate) struct SegQueue<T>(loom::sync::Mutex<std::collections::VecDeque<T>>);
+    pub(crate) struct SegQueue<T> {
+        pushed: AtomicU64,
+        popped: AtomicU64,
+        values: loom::sync::Mutex<std::collections::VecDeque<T>>,
+    }
 
     impl<T> SegQueue<T> {
         pub(crate) fn new() -> Self {
-            Self(loom::sync::Mutex::new(std::collections::VecDeque::new()))
+            let values = loom::sync::Mutex::new(std::collections::VecDeque::new());
+            Self { pushed: AtomicU64::new(0), popped: AtomicU64::new(0), values }
         }
 
         pub(crate) fn push(&self, value: T) {
-            if let Ok(mut queue) = self.0.lock() {
-                queue.push_back(value);
+            if let Ok(mut values) = self.values.lock() {
+                values.push_back(value);
             }
+            // Ordering: Relaxed; that a push may be overlooked is the point, and the lock passes the value on.
+            self.pushed.fetch_add(1, Ordering::Relaxed);
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
-            self.0.lock().ok().and_then(|mut queue| queue.pop_front())
+            // Ordering: Relaxed, all; as above, and one thread pops at a time.
+            let popped = self.popped.load(Ordering::Relaxed);
+            if popped == self.pushed.load(Ordering::Relaxed) {
+                return None;
+            }
+            self.popped.store(popped + 1, Ordering::Relaxed);
+            self.values.lock().ok().and_then(|mut values| values.pop_front())
         }
     }
 }

@@ -181,14 +181,9 @@ impl Consumer {
         if !matches!(self.judge(stamp)?, Found::Vacant) {
             return Ok(Armed::Ready);
         }
-        // Ordering: AcqRel on success; pairs with [shared publish]: the publisher that finds the mark comes after all that the
-        // consumer did. Relaxed on failure: `take` acquires, and judges what is there now.
-        match self.cell(self.position).stamp.compare_exchange(
-            stamp,
-            stamp | AWAITED,
-            Ordering::AcqRel,
-            Ordering::Relaxed,
-        ) {
+        let awaited = stamp | AWAITED;
+        // Ordering: Relaxed; as in `Ring::arm`: `take` acquires, and judges what is there now.
+        match self.cell(self.position).stamp.compare_exchange(stamp, awaited, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => Ok(Armed::Asleep),
             Err(_) => Ok(Armed::Ready),
         }

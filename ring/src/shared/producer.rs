@@ -86,9 +86,8 @@ impl Producer {
             // Ordering: Relaxed; as above. No consumer waits for this cell: it waits for first cells only.
             cell.stamp.store(self.stamps.filled(p) | FURTHER, Ordering::Relaxed);
         }
-        // Ordering: AcqRel; [shared publish], pairs with the Acquire in `Consumer::take`. Release passes the record on; Acquire
-        // keeps what the producer does for a sleeping consumer after what that one did before it armed.
-        let old = first.stamp.swap(self.stamps.filled(p), Ordering::AcqRel);
+        // Ordering: Release; [shared publish], pairs with the Acquire in `Consumer::take`.
+        let old = first.stamp.swap(self.stamps.filled(p), Ordering::Release);
         Ok(if old & AWAITED == 0 { Published::Quiet } else { Published::Awaited })
     }
 }
