@@ -407,8 +407,8 @@ impl Slot {
 
     /// Whether `sid` is open here.
     pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
-        // Ordering: Acquire; pairs with [open]: the state of the calls before was taken away.
-        let state = self.state.load(Ordering::Acquire);
+        // Ordering: Relaxed; whoever must see the word changed has acquired that from elsewhere (`state.rs`, 1; `inline_scope.rs`, 1).
+        let state = self.state.load(Ordering::Relaxed);
         (state ^ sid) & mask == 0 && matches!(state & PHASE, UNARY | STREAM)
     }
 
@@ -427,8 +427,7 @@ impl Slot {
 
     /// Marks the open call `sid` as one whose plugin holds pointers into its state; false if it is not open any more.
     pub(crate) fn lease(&self, sid: u64, mask: u64) -> bool {
-        // Ordering: Relaxed, here and below; `is_open` has acquired. Giving up is an exchange of the same word: it finds the mark, or
-        // this fails.
+        // Ordering: Relaxed, here and below; giving up is an exchange of the same word: it finds the mark, or this fails.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             if (state ^ sid) & mask != 0 || !matches!(state & PHASE, UNARY | STREAM) {

@@ -3,6 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[cfg(nylon_loom)]
+mod forged;
+#[cfg(nylon_loom)]
+mod giving_up;
+#[cfg(nylon_loom)]
+mod limit;
+#[cfg(nylon_loom)]
 mod ring;
 #[cfg(nylon_loom)]
 mod shard;
