@@ -12,12 +12,6 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TARGET := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 EXAMPLE := $(CARGO) run --release -p nylon-ring-examples --bin
 
-MIRI = CARGO_TARGET_DIR="$(TARGET_DIR)/miri" $(CARGO) +$(NIGHTLY) miri test
-# What runs under the sanitizers. The test `no_mutex` puts itself in front of pthread's functions, as the sanitizers do.
-SANITIZED_TESTS := $(filter-out no_mutex,$(basename $(notdir $(wildcard host/tests/*.rs))))
-SANITIZED_HOST := -p nylon-ring-host --lib $(addprefix --test ,$(SANITIZED_TESTS))
-SANITIZED_REST := -p nylon-ring-runtime -p nylon-ring-sdk --lib --tests
-
 # $(call need,<command that succeeds if it is there>,<one line: what, and how to get it>)
 need = @$(1) >/dev/null 2>&1 || { echo "make $@: $(2)" >&2; exit 1; }
 need_nightly = $(call need,rustc +$(NIGHTLY) --version,needs a nightly toolchain; get it by: rustup toolchain install $(NIGHTLY) --profile minimal)
@@ -41,7 +35,7 @@ demo: ## Build and run the main job: unary, streaming, state, throughput (15 s, 
 	$(EXAMPLE) demo
 
 .PHONY: examples
-examples: example-simple example-streaming example-state example-embed example-c ## Run all examples
+examples: example-simple example-streaming example-state example-embed example-shared example-c ## Run all examples
 
 .PHONY: example-simple
 example-simple: ## Five calls at once that overlap
@@ -58,6 +52,10 @@ example-state: ## What a plugin stores for one call
 .PHONY: example-embed
 example-embed: ## The rings alone, without plugins: one shard a core
 	$(CARGO) run --release -p nylon-ring-runtime --example thread_per_core
+
+.PHONY: example-shared
+example-shared: ## Results from another process, through shared memory (Linux)
+	$(CARGO) run --release -p nylon-ring-runtime --example two_processes
 
 .PHONY: example-c
 example-c: ## The smallest C plugin, through the Rust host
@@ -76,53 +74,115 @@ test-all: ## The same, verbose, with what tests print
 	$(need_cc)
 	$(CARGO) test --workspace --verbose -- --nocapture
 
-.PHONY: loom
-loom: ## Model-check the ring's concurrency with loom
-	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" $(CARGO) test --release -p nylon-ring-loom-tests
+# The models run optimized, with the assertions of the source.
+LOOM = RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
+	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 
-# Left out: what calls into the system (poll, processes, files) or takes Miri too long. Tests that leak on purpose (a plugin is
-# never dropped) are not looked at for leaks.
+.PHONY: loom
+loom: ## Model-check the rings with loom, each model within its bound (some minutes)
+	$(LOOM) $(CARGO) test --release -p nylon-ring-loom-tests
+
+.PHONY: loom-deep
+loom-deep: ## The same, each model as far as three minutes carry it; prints the table of loom-tests/DEEP.md (hours)
+	LOOM_DEEP=1 $(LOOM) $(CARGO) test --release -p nylon-ring-loom-tests --test models -- --nocapture --test-threads=1
+
+.PHONY: loom-mutants
+loom-mutants: ## Break each ordering and each step of the rings; a model must notice. Writes loom-tests/MUTANTS.md (hours; resumes)
+	$(CARGO) run --release -p nylon-ring-loom-tests --features mutants --bin mutants -- --resume $(MUTANTS)
+
+# --- find what tests alone do not show ---
+
+# A tool that is silent may have found nothing, or looked at nothing. So each has to find bugs first that are there on purpose.
+# $(call finds,<test command>,<name of the test>,<what the tool must say>)
+define finds
+	@said=$$($(1) -- --ignored --exact $(2) 2>&1); \
+	case "$$? $$said" in \
+	"0 "*) echo "make $@: the bug on purpose in the test $(2) was not found; nothing else would be" >&2; exit 1;; \
+	*'$(3)'*) echo "the bug on purpose in $(2) is found:" "$$(printf '%s\n' "$$said" | grep -F '$(3)' | head -n 1)";; \
+	*) printf '%s\n' "$$said" | tail -n 40; echo "make $@: $(2) failed without a word of '$(3)'" >&2; exit 1;; \
+	esac
+endef
+
+# $(call tests_of,<crates>,<names that are left out>)
+tests_of = $(addprefix --test ,$(sort $(filter-out $(2),$(basename $(notdir $(wildcard $(addsuffix /tests/*.rs,$(1))))))))
+
+# Miri sees one process and its memory. Left out: `header` and `layout`, which start a C compiler, `shared`, about processes,
+# `fuzz`, which reads files and maps memory, and `witnesses`, which rings the real doorbell. `wakers` leaks runtimes, and a plugin
+# is never dropped: no leaks are looked for there.
+# $(call miri,<more flags>)
+miri = CARGO_TARGET_DIR="$(TARGET_DIR)" MIRIFLAGS="-Zmiri-strict-provenance $(1)" $(CARGO) +$(NIGHTLY) miri test
+UB := Undefined Behavior
+
 .PHONY: miri
-miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri)
+miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri; minutes)
 	$(need_nightly)
 	$(need_miri)
-	MIRIFLAGS="-Zmiri-strict-provenance" $(MIRI) -p nylon-ring --lib --test views --test headers --test contract
-	MIRIFLAGS="-Zmiri-strict-provenance" $(MIRI) -p nylon-ring-runtime --lib --test state
-	MIRIFLAGS="-Zmiri-strict-provenance -Zmiri-ignore-leaks" $(MIRI) -p nylon-ring-runtime --test wakers
-	MIRIFLAGS="-Zmiri-strict-provenance -Zmiri-ignore-leaks" $(MIRI) -p nylon-ring-sdk --lib --tests
+	$(call finds,$(miri) -p nylon-ring-runtime --test seeded,data_race,$(UB): Data race)
+	$(call finds,$(miri) -p nylon-ring-runtime --test seeded,use_after_free,$(UB): memory access failed)
+	$(call finds,$(miri) -p nylon-ring-runtime --test seeded,uninitialised,$(UB): reading memory)
+	$(miri) -p nylon-ring --lib $(call tests_of,abi,header layout fuzz)
+	$(miri) -p nylon-ring-runtime --lib $(call tests_of,ring,shared fuzz wakers witnesses)
+	$(call miri,-Zmiri-ignore-leaks) -p nylon-ring-runtime --test wakers
+	$(call miri,-Zmiri-ignore-leaks) -p nylon-ring-sdk --lib $(call tests_of,plugin-sdk)
 
-# Without std rebuilt (-Zbuild-std), ThreadSanitizer reports correct code. With -rdynamic a plugin finds the sanitizer's runtime in
-# the executable that loads it. Suppressed: tokio hands its `ScheduledIo` to the driver's thread through epoll, where the sanitizer
-# does not follow it. Left out: tests that measure memory (the sanitizer has its own), and leaks of threads (the spare one stays).
+# The sanitizers see Rust and C: a C plugin is compiled with the sanitizer of the host that loads it, and finds its runtime in the
+# executable (-rdynamic). A plugin's file is gone once it is loaded, so in reports its frames have no names, only an offset:
+# `addr2line -fe <target directory>/<sanitizer>/*/debug/c-plugins/<library> <offset>` gives them.
+# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do.
+SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
+SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex $(LEFT_OUT))
+
+# ThreadSanitizer sees one process too, which leaves `shared` out, and reports correct code unless std is rebuilt (-Zbuild-std).
+# What measures memory (`memory::`) is left out: the sanitizer takes its own. The spare thread of a host is no leak.
 .PHONY: tsan
+tsan: LEFT_OUT := shared
 tsan: export RUSTFLAGS := -Zsanitizer=thread -Clink-arg=-rdynamic
-tsan: export TSAN_OPTIONS := exitcode=66:report_thread_leaks=0:suppressions=$(abspath $(TARGET_DIR))/tsan/suppressions
+tsan: export TSAN_OPTIONS := exitcode=66:report_thread_leaks=0:suppressions='$(CURDIR)/host/tests/tsan.supp'
 tsan: export NYLON_RING_ARTIFACT_ARGS := -Zbuild-std
 tsan: export RUSTUP_TOOLCHAIN := $(NIGHTLY)
 tsan: export CARGO_TARGET_DIR := $(TARGET_DIR)/tsan
-tsan: ## Run the tests of rings, host and SDK under ThreadSanitizer (needs nightly, rust-src)
+tsan: ## Run the tests of rings, host and SDK under ThreadSanitizer (needs nightly, rust-src; minutes)
 	$(need_nightly)
 	$(need_rust_src)
 	$(need_cc)
-	@mkdir -p $(TARGET_DIR)/tsan && echo "race:tokio::runtime::io::scheduled_io::ScheduledIo" >$(TARGET_DIR)/tsan/suppressions
-	cargo test $(SANITIZED_REST) -Zbuild-std --target $(TARGET)
-	cargo test $(SANITIZED_HOST) -Zbuild-std --target $(TARGET) -- --skip memory::
+	cargo test --no-run $(SANITIZED) -Zbuild-std $(SANITIZED_TESTS)
+	$(call finds,cargo test $(SANITIZED) -Zbuild-std --test seeded,data_race,ThreadSanitizer: data race)
+	$(call finds,cargo test $(SANITIZED) -Zbuild-std --test seeded,data_race_in_c,ThreadSanitizer: data race)
+	cargo test --no-fail-fast $(SANITIZED) -Zbuild-std $(SANITIZED_TESTS) -- --skip memory::
 
-# Leaks are not looked for: what a plugin's host_ctx points to lives for ever on purpose.
+# Leaks are not looked for: what a plugin's host_ctx points to lives for ever on purpose. Left out, for their time: `ten_million`
+# records from one process to another.
 .PHONY: asan
 asan: export RUSTFLAGS := -Zsanitizer=address -Clink-arg=-rdynamic
 asan: export ASAN_OPTIONS := detect_leaks=0
 asan: export RUSTUP_TOOLCHAIN := $(NIGHTLY)
 asan: export CARGO_TARGET_DIR := $(TARGET_DIR)/asan
-asan: ## Run the tests of rings, host and SDK under AddressSanitizer (needs nightly)
+asan: ## Run the tests of rings, host and SDK under AddressSanitizer (needs nightly; minutes)
 	$(need_nightly)
 	$(need_cc)
-	cargo test $(SANITIZED_REST) --target $(TARGET)
-	cargo test $(SANITIZED_HOST) --target $(TARGET)
+	cargo test --no-run $(SANITIZED) $(SANITIZED_TESTS)
+	$(call finds,cargo test $(SANITIZED) --test seeded,use_after_free,AddressSanitizer: heap-use-after-free)
+	$(call finds,cargo test $(SANITIZED) --test seeded,use_after_free_in_c,AddressSanitizer: heap-use-after-free)
+	cargo test --no-fail-fast $(SANITIZED) $(SANITIZED_TESTS) -- --skip ten_million
+
+# Random inputs, on any toolchain; what fails is made small and printed with its seed.
+FUZZ_SECONDS ?= 60
+FUZZ = BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 BOLERO_RANDOM_ITERATIONS=1000000000000 $(CARGO) test --release
 
 .PHONY: fuzz
-fuzz: ## Fuzz the ABI's readers (there is no harness yet: fails)
-	@echo "make fuzz: there is no fuzz harness in this version; nothing was run" >&2; exit 1
+fuzz: ## Fuzz the readers of the ABI and of shared memory, FUZZ_SECONDS=60 each
+	$(FUZZ) -p nylon-ring --test fuzz
+	$(FUZZ) -p nylon-ring-runtime --test fuzz
+
+SOAK = $(CARGO) run --release -p nylon-ring-benches --bin soak --
+
+.PHONY: soak soak-short
+soak: ## 100 million calls with everything that can go wrong, and exact books (minutes); writes benches/results/soak.md
+	$(need_cc)
+	$(SOAK) --out benches/results/soak.md
+soak-short: ## The same for about 20 s
+	$(need_cc)
+	$(SOAK) --short
 
 # --- measure ---
 

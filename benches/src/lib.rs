@@ -12,6 +12,7 @@
 //! | [`alloc`] | an allocator that counts |
 //! | [`compare`] | all rows, contenders in turn, and the report |
 //! | [`demo_throughput`] | two numbers in two seconds |
+//! | [`soak`] | not a measurement: whether the books balance, under everything at once |
 
 pub mod alloc;
 pub mod compare;
@@ -21,6 +22,7 @@ pub mod drive;
 mod error;
 mod mutex_baseline;
 mod plugin_times;
+pub mod soak;
 pub mod work;
 
 pub use contender::{Contender, Mutex, MutexView, Ring, RingCall};

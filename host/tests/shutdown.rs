@@ -325,7 +325,9 @@ fn results_that_come_after_the_end() {
         let (calls, held) = (join_all((0..3).map(|_| call(&host, "/hold", b""))), stream(&host).await.unwrap());
         let before = host.metrics();
         let (answers, outcome) = futures::join!(calls, host.shutdown(BRIEF));
-        assert!(answers.iter().all(Result::is_err) && outcome.is_err());
+        // A thread of the plugin that is quicker than the caller has answered it.
+        let ended = |a: &Result<_, _>| matches!(a, Err(Error::Closed)) || a.as_ref().is_ok_and(|text| text == b"late");
+        assert!(answers.iter().all(ended) && outcome.is_err(), "{answers:?} {outcome:?}");
         drop(held);
         until("late results", || witness.sent_late.load(SeqCst) >= 40).await;
         until("their count", || host.metrics().unknown_sid >= before.unknown_sid + 20).await;

@@ -16,6 +16,9 @@ mod drive;
 #[cfg(nylon_loom)]
 pub use crate::{
     blocks::{CountBlocks, MARKED, marked},
-    bounds::{Bound, model},
-    drive::{react_until, small, stop, wait_for},
+    bounds::{Bound, model, outcomes},
+    drive::{
+        NOBODY, Woken, build, drain, is_guarded, is_rung, react_until, send, settings, small, step, stop, wait_for,
+        waker,
+    },
 };

@@ -283,13 +283,12 @@ impl Drain<'_> {
         };
         // SAFETY: a `Drain` exists only under the token.
         let delivery = unsafe { slot.deliver(record, shard.layout.generation_mask()) };
-        if !matches!(delivery, Delivery::Done(..)) {
+        if !matches!(delivery, Delivery::Done(_)) {
             self.discharge(cost);
         }
         match delivery {
-            Delivery::Done(waker, overflow) => {
+            Delivery::Done(waker) => {
                 counters.delivered.add(1);
-                counters.overflowed.add(u64::from(overflow));
                 self.wakers.push(waker);
             }
             Delivery::Frame(record) => self.frame(index, slot, record),
@@ -319,7 +318,6 @@ impl Drain<'_> {
         }
         let (sid, terminal, ends) = (record.sid, record.reply.status().is_terminal(), record.reply.ends());
         counters.delivered.add(1);
-        counters.overflowed.add(u64::from(record.reply.is_overflow()));
         run.cost += record.frame_cost();
         // There is room: a full run was handed over above.
         let _ = run.frames.try_push(record.reply);

@@ -12,11 +12,11 @@ pub(crate) struct Counters {
     pub(crate) unknown: Tally,
     pub(crate) duplicate: Tally,
     pub(crate) after_end: Tally,
-    pub(crate) overflowed: Tally,
     pub(crate) batches: Tally,
     // Written by anyone, when something goes wrong.
     pub(crate) unknown_at_door: Tally,
     pub(crate) overflowed_at_door: Tally,
+    pub(crate) overflowed: Tally,
     pub(crate) abandoned: Tally,
     pub(crate) duplicate_inline: Tally,
     pub(crate) cancelled: Tally,
@@ -95,7 +95,7 @@ pub struct Metrics {
     pub after_end: u64,
     /// Dropped: past the buffer limit, for a call that had its overflow mark already.
     pub overflow_dropped: u64,
-    /// Delivered as an overflow error in place of bytes that did not fit the buffer limit.
+    /// Taken as an overflow error, in place of bytes that did not fit the buffer limit.
     pub overflowed: u64,
     /// Delivered, but given up before it was taken.
     pub abandoned: u64,

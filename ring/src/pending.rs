@@ -142,6 +142,7 @@ impl<'rt> Pending<'rt> {
     #[inline(always)]
     fn checked(&self, reply: Reply) -> Result<Reply, RuntimeError> {
         if reply.is_overflow() {
+            self.shard.counters.overflowed.add_shared(1);
             return Err(RuntimeError::Overflow { limit: self.shard.ledger.limit() });
         }
         Ok(reply)

@@ -107,6 +107,9 @@ impl<'rt> Receiver<'rt> {
             }
         };
         if frame.status().is_terminal() {
+            if frame.is_overflow() {
+                self.shard.counters.overflowed.add_shared(1);
+            }
             // An overflow ends the stream here; the plugin may go on, and use what it holds.
             self.close(frame.is_overflow(), true);
         }

@@ -124,8 +124,8 @@ unsafe impl Sync for Slot {}
 #[derive(Debug)]
 #[must_use = "the record may have to be counted as dropped"]
 pub(crate) enum Delivery {
-    /// Delivered; wake the caller, if it sleeps. True if what it got is an overflow.
-    Done(Option<Waker>, bool),
+    /// Delivered; wake the caller, if it sleeps.
+    Done(Option<Waker>),
     /// A frame for the stream that is open here: hand it over.
     Frame(Record),
     /// The call has its one result already.
@@ -213,13 +213,13 @@ impl Slot {
     /// The caller holds the consumer token, and has seen the phase `UNARY` in `state`.
     #[inline(always)]
     unsafe fn complete(&self, state: u64, record: Record, mask: u64) -> Delivery {
-        let (sid, overflow) = (record.sid, record.reply.is_overflow());
+        let sid = record.sid;
         self.result.with_mut(|result| {
             // SAFETY: invariant 1: while the slot is open, `result` is the consumer's, and empty.
             unsafe { (*result).write(record.reply) };
         });
         match self.close_open(state, DONE, 0) {
-            Some(waker) => Delivery::Done(waker, overflow),
+            Some(waker) => Delivery::Done(waker),
             None => {
                 let reply = self.result.with(|result| {
                     // SAFETY: invariant 1: nobody else touches it.

@@ -66,14 +66,16 @@ mod model {
     #[derive(Debug)]
     pub(crate) struct SegQueue<T> {
         pushed: AtomicU64,
-        popped: AtomicU64,
+        /// How many pushes whoever pops knows of, and how many values it has popped. No business of loom's.
+        known: super::Count,
+        popped: super::Count,
         values: loom::sync::Mutex<std::collections::VecDeque<T>>,
     }
 
     impl<T> SegQueue<T> {
         pub(crate) fn new() -> Self {
             let values = loom::sync::Mutex::new(std::collections::VecDeque::new());
-            Self { pushed: AtomicU64::new(0), popped: AtomicU64::new(0), values }
+            Self { pushed: AtomicU64::new(0), known: super::Count::new(0), popped: super::Count::new(0), values }
         }
 
         pub(crate) fn push(&self, value: T) {
@@ -85,12 +87,15 @@ mod model {
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
-            // Ordering: Relaxed, all; as above, and one thread pops at a time.
-            let popped = self.popped.load(Ordering::Relaxed);
-            if popped == self.pushed.load(Ordering::Relaxed) {
-                return None;
+            let popped = self.popped.load(super::STATISTIC);
+            if popped == self.known.load(super::STATISTIC) {
+                // Ordering: Relaxed; as above.
+                self.known.store(self.pushed.load(Ordering::Relaxed), super::STATISTIC);
+                if popped == self.known.load(super::STATISTIC) {
+                    return None;
+                }
             }
-            self.popped.store(popped + 1, Ordering::Relaxed);
+            self.popped.store(popped + 1, super::STATISTIC);
             self.values.lock().ok().and_then(|mut values| values.pop_front())
         }
     }

@@ -13,14 +13,15 @@ use std::{
     thread,
 };
 
-use nylon_ring_runtime::{DoorbellKind, INLINE, NrStatus, Runtime, RuntimeError};
-use support::{assert_books, drain, poll_once, small, within};
+use nylon_ring_runtime::{INLINE, NrStatus, Runtime, RuntimeError};
+use support::{KINDS, assert_books, drain, many, poll_once, small, within};
 
 #[test]
 fn many_producers_answer_many_calls() {
-    for (cells, kind) in [(1, DoorbellKind::Native), (2, DoorbellKind::Waker), (256, DoorbellKind::Native)] {
+    let (rounds, each) = if cfg!(miri) { (4, 10) } else { (100, 100) };
+    for (cells, &kind) in [1, 2, 256].into_iter().zip(KINDS.iter().cycle()) {
         within(20, move || {
-            let runtime = small(cells, 128).doorbell(kind).build().unwrap();
+            let runtime = small(cells, each + 28).doorbell(kind).build().unwrap();
             thread::scope(|scope| {
                 let (runtime, mut workers) = (&runtime, Vec::new());
                 for _ in 0..4 {
@@ -33,20 +34,21 @@ fn many_producers_answer_many_calls() {
                     });
                 }
                 let reactor = runtime.reactor(0).unwrap();
-                for round in 0..100 {
-                    let calls: Vec<_> = (0..100u32).map(|_| runtime.open(0).unwrap()).collect();
+                for round in 0..rounds {
+                    let calls: Vec<_> = (0..each).map(|_| runtime.open(0).unwrap()).collect();
                     for (number, call) in calls.iter().enumerate() {
-                        workers[number % 4].send((call.sid(), round * 100 + number as u32)).unwrap();
+                        workers[number % 4].send((call.sid(), round * each + number as u32)).unwrap();
                     }
                     for (number, call) in calls.into_iter().enumerate() {
                         let reply = reactor.block_on(call).unwrap();
-                        assert_eq!(&reply[..], (round * 100 + number as u32).to_le_bytes());
+                        assert_eq!(&reply[..], (round * each + number as u32).to_le_bytes());
                     }
                 }
             });
             let metrics = runtime.metrics();
-            assert_eq!((metrics.opened, metrics.delivered, metrics.in_flight), (10_000, 10_000, 0));
-            assert_books(&metrics, 10_000);
+            let count = u64::from(rounds * each);
+            assert_eq!((metrics.opened, metrics.delivered, metrics.in_flight), (count, count, 0));
+            assert_books(&metrics, count);
         });
     }
 }
@@ -105,7 +107,7 @@ fn no_forged_sid_reaches_a_call() {
         forge(sid.rotate_left(32));
     }
     let mut random = 0x2545_f491_4f6c_dd1du64;
-    for _ in 0..20_000 {
+    for _ in 0..many(20_000) {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -120,7 +122,7 @@ fn no_forged_sid_reaches_a_call() {
 fn a_stale_sid_never_reaches_a_later_call() {
     let runtime = small(4, 1).build().unwrap();
     let mut seen = HashSet::new();
-    for round in 0..2_000u32 {
+    for round in 0..many(2_000) {
         let mut call = runtime.open(0).unwrap();
         assert!(seen.iter().all(|&old: &u64| old != call.sid()));
         for &stale in seen.iter().take(3) {
@@ -134,7 +136,7 @@ fn a_stale_sid_never_reaches_a_later_call() {
         seen.insert(call.sid());
     }
     drain(&runtime, 0);
-    assert_eq!((runtime.metrics().opened, runtime.metrics().in_flight), (2_000, 0));
+    assert_eq!((runtime.metrics().opened, runtime.metrics().in_flight), (many(2_000) as u64, 0));
 }
 
 /// The seed from which slot 0 of shard 0 starts in generation `wanted`: the inverse of the mixing function.
@@ -188,7 +190,7 @@ fn a_storm_of_cancelling_leaves_nothing_behind() {
                     .map(|caller| {
                         let work = work.clone();
                         scope.spawn(move || {
-                            for round in 0..4_000 {
+                            for round in 0..many(4_000) {
                                 if (round + caller) % 2 == 0 {
                                     let mut call = runtime.open(0).unwrap();
                                     work.send(call.sid()).unwrap();
@@ -207,7 +209,8 @@ fn a_storm_of_cancelling_leaves_nothing_behind() {
             });
             drain(&runtime, 0);
             let metrics = runtime.metrics();
-            assert_eq!((metrics.opened, metrics.in_flight, metrics.buffered), (8_000, 0, 0), "{metrics:?}");
+            let count = 2 * many(4_000) as u64;
+            assert_eq!((metrics.opened, metrics.in_flight, metrics.buffered), (count, 0, 0), "{metrics:?}");
             assert_books(&metrics, sent.load(Relaxed));
         });
     }
@@ -227,7 +230,8 @@ fn slots_run_out_and_come_back() {
 #[test]
 fn payloads_of_every_size_arrive_whole() {
     let runtime = small(4, 2).build().unwrap();
-    for len in [0, 1, INLINE - 1, INLINE, INLINE + 1, 4096, 4097, 1 << 20, 64 << 20] {
+    let large = if cfg!(miri) { [5_000, 10_000] } else { [1 << 20, 64 << 20] };
+    for len in [0, 1, INLINE - 1, INLINE, INLINE + 1, 4096, 4097].into_iter().chain(large) {
         let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
         let mut call = runtime.open(0).unwrap();
         runtime.send(call.sid(), NrStatus::Ok, &bytes);

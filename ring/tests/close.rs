@@ -14,12 +14,12 @@ use std::{
     thread,
 };
 
-use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, RuntimeError};
-use support::{small, within};
+use nylon_ring_runtime::{NrStatus, Runtime, RuntimeError};
+use support::{KINDS, small, within};
 
 #[test]
 fn close_wakes_everybody_who_waits() {
-    for kind in [DoorbellKind::Native, DoorbellKind::Waker] {
+    for &kind in KINDS {
         within(10, move || {
             let runtime = Runtime::builder().shards(4).slots(8).doorbell(kind).build().unwrap();
             thread::scope(|scope| {

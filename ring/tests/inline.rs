@@ -11,7 +11,7 @@ use std::{
 };
 
 use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, RuntimeError, Turn};
-use support::small;
+use support::{many, small};
 
 fn rung(runtime: &Runtime, shard: usize) -> bool {
     let reactor = runtime.reactor(shard).unwrap();
@@ -20,7 +20,13 @@ fn rung(runtime: &Runtime, shard: usize) -> bool {
 
 /// Two shards, whose reactors have armed their rings and sleep.
 fn asleep() -> Runtime {
-    let runtime = Runtime::builder().shards(2).slots(256).cells(64).doorbell(DoorbellKind::Waker).build().unwrap();
+    let runtime = Runtime::builder()
+        .shards(2)
+        .slots(if cfg!(miri) { 8 } else { 256 })
+        .cells(64)
+        .doorbell(DoorbellKind::Waker)
+        .build()
+        .unwrap();
     for shard in 0..2 {
         assert_eq!(runtime.reactor(shard).unwrap().turn(64), Turn::Sleep);
     }
@@ -35,14 +41,14 @@ fn sent(runtime: &Runtime) -> u64 {
 #[test]
 fn an_inline_answer_does_not_ring() {
     let runtime = asleep();
-    for _ in 0..200 {
+    for _ in 0..many(200) {
         let mut call = runtime.open(0).unwrap();
         let sid = call.sid();
         call.inline(|| runtime.send(sid, NrStatus::Ok, b"x"));
         assert_eq!(&call.try_take().unwrap().unwrap()[..], b"x");
     }
     assert!(!rung(&runtime, 0));
-    assert_eq!((sent(&runtime), runtime.metrics().in_flight), (200, 0));
+    assert_eq!((sent(&runtime), runtime.metrics().in_flight), (many(200) as u64, 0));
     // The reactor is armed still: the next answer from anywhere rings.
     let call = runtime.open(0).unwrap();
     runtime.send(call.sid(), NrStatus::Ok, b"x");
@@ -170,8 +176,9 @@ fn a_scope_that_unwinds_pays_too() {
 
 #[test]
 fn a_scope_serves_more_than_a_batch() {
-    let runtime = small(1024, 1024).build().unwrap();
-    let mut calls: Vec<_> = (0..1000).map(|_| runtime.open(0).unwrap()).collect();
+    let (room, count) = if cfg!(miri) { (128, 100) } else { (1024, 1000) };
+    let runtime = small(room, room as u32).build().unwrap();
+    let mut calls: Vec<_> = (0..count).map(|_| runtime.open(0).unwrap()).collect();
     let sids: Vec<_> = calls.iter().map(|call| call.sid()).collect();
     calls[0].inline(|| sids.iter().for_each(|sid| runtime.send(*sid, NrStatus::Ok, b"x")));
     assert!(calls.iter_mut().all(|call| call.try_take().is_some()));

@@ -7,10 +7,11 @@ mod support;
 use std::thread;
 
 use nylon_ring_runtime::{NrStatus, RuntimeError};
-use support::{assert_books, drain, small};
+use support::{assert_books, drain, many, small};
 
 #[test]
 fn frames_keep_their_order_through_ring_and_overflow() {
+    let count = many(5_000) as u32;
     for cells in [1, 2, 16] {
         let runtime = small(cells, 8).build().unwrap();
         let mut streams: Vec<_> = (0..4).map(|_| runtime.open_stream(0).unwrap()).collect();
@@ -19,10 +20,10 @@ fn frames_keep_their_order_through_ring_and_overflow() {
             for sid in sids {
                 let runtime = &runtime;
                 scope.spawn(move || {
-                    for number in 0..5_000u32 {
+                    for number in 0..count {
                         runtime.send(sid, NrStatus::Ok, &number.to_le_bytes());
                     }
-                    runtime.send(sid, NrStatus::StreamEnd, &5_000u32.to_le_bytes());
+                    runtime.send(sid, NrStatus::StreamEnd, &count.to_le_bytes());
                 });
             }
             let reactor = runtime.reactor(0).unwrap();
@@ -33,14 +34,14 @@ fn frames_keep_their_order_through_ring_and_overflow() {
                     assert_eq!(&frame[..], u32::to_le_bytes(expected), "{cells} cells");
                     expected += 1;
                 }
-                assert_eq!(expected, 5_001);
+                assert_eq!(expected, count + 1);
             }
         });
         drain(&runtime, 0);
         let metrics = runtime.metrics();
         assert_eq!((metrics.in_flight, metrics.buffered, metrics.cancelled), (0, 0, 0));
-        assert_eq!(metrics.delivered, 4 * 5_001);
-        assert_books(&metrics, 4 * 5_001);
+        assert_eq!(metrics.delivered, 4 * (u64::from(count) + 1));
+        assert_books(&metrics, 4 * (u64::from(count) + 1));
     }
 }
 
@@ -164,7 +165,7 @@ fn a_flood_is_booked_and_given_back() {
         for thread in 0..4usize {
             let (runtime, sids) = (&runtime, &sids);
             scope.spawn(move || {
-                for round in 0..50usize {
+                for round in 0..many(50) {
                     for &sid in sids {
                         runtime.send(sid, NrStatus::Ok, &vec![7; (thread * 50 + round) * 30]);
                     }
@@ -173,15 +174,24 @@ fn a_flood_is_booked_and_given_back() {
         }
     });
     drain(&runtime, 0);
-    assert_books(&runtime.metrics(), 4 * 50 * 64);
-    assert!(runtime.metrics().overflowed > 0);
+    assert_books(&runtime.metrics(), 4 * many(50) as u64 * 64);
+    let mut overflowed = 0;
     for mut call in calls {
         match call.try_take().unwrap() {
             Ok(reply) => assert!(reply.iter().all(|&byte| byte == 7)),
-            Err(error) => assert!(matches!(error, RuntimeError::Overflow { .. })),
+            Err(error) => {
+                assert!(matches!(error, RuntimeError::Overflow { .. }));
+                overflowed += 1;
+            }
         }
     }
-    drop(streams);
+    for mut stream in streams {
+        while let Some(Ok(frame)) = stream.try_next() {
+            overflowed += u64::from(frame.is_overflow());
+        }
+    }
+    assert!(overflowed > 0, "nothing passed the limit: the test shows nothing");
+    assert_eq!(runtime.metrics().overflowed, overflowed);
     drain(&runtime, 0);
     assert_eq!((runtime.metrics().in_flight, runtime.metrics().buffered), (0, 0));
 }

@@ -10,10 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, Turn};
-use support::{small, within};
-
-const KINDS: [DoorbellKind; 2] = [DoorbellKind::Native, DoorbellKind::Waker];
+use nylon_ring_runtime::{NrStatus, Runtime, Turn};
+use support::{KINDS, many, small, within};
 
 /// Drives a shard on the calling thread until `stop`.
 fn react(runtime: &Runtime, shard: usize, stop: &AtomicBool) {
@@ -24,7 +22,7 @@ fn react(runtime: &Runtime, shard: usize, stop: &AtomicBool) {
 
 #[test]
 fn block_on_serves_calls_answered_by_another_thread() {
-    for kind in KINDS {
+    for &kind in KINDS {
         within(10, move || {
             let runtime = small(4, 4).doorbell(kind).build().unwrap();
             let reactor = runtime.reactor(0).unwrap();
@@ -32,7 +30,7 @@ fn block_on_serves_calls_answered_by_another_thread() {
                 let (sids, to_answer) = std::sync::mpsc::channel::<u64>();
                 let runtime = &runtime;
                 scope.spawn(move || to_answer.iter().for_each(|sid| runtime.send(sid, NrStatus::Ok, b"pong")));
-                for _ in 0..5_000 {
+                for _ in 0..many(5_000) {
                     let call = runtime.open(0).unwrap();
                     sids.send(call.sid()).unwrap();
                     assert_eq!(&reactor.block_on(call).unwrap()[..], b"pong");
@@ -46,7 +44,7 @@ fn block_on_serves_calls_answered_by_another_thread() {
 
 #[test]
 fn a_park_comes_back_when_its_time_is_over() {
-    for kind in KINDS {
+    for &kind in KINDS {
         within(10, move || {
             let runtime = small(4, 4).doorbell(kind).build().unwrap();
             let start = Instant::now();
@@ -58,7 +56,7 @@ fn a_park_comes_back_when_its_time_is_over() {
 
 #[test]
 fn a_park_ends_when_a_result_comes() {
-    for kind in KINDS {
+    for &kind in KINDS {
         within(10, move || {
             let runtime = small(4, 4).doorbell(kind).build().unwrap();
             let mut call = runtime.open(0).unwrap();
@@ -77,6 +75,7 @@ fn a_park_ends_when_a_result_comes() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes Miri minutes")]
 fn a_turn_keeps_to_its_budget() {
     let runtime = small(1024, 512).build().unwrap();
     let calls: Vec<_> = (0..512).map(|_| runtime.open(0).unwrap()).collect();
@@ -90,6 +89,7 @@ fn a_turn_keeps_to_its_budget() {
 
 /// A reactor that sleeps is not forgotten when another one on the same shard leaves with the ring that was meant for both.
 #[test]
+#[cfg_attr(miri, ignore = "several reactors sleep on one bell, which needs `poll`")]
 fn a_reactor_that_leaves_takes_the_turn_first() {
     within(20, || {
         let (runtime, stop) = (small(64, 64).build().unwrap(), AtomicBool::new(false));
@@ -120,6 +120,7 @@ fn a_reactor_that_leaves_takes_the_turn_first() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "several reactors sleep on one bell, which needs `poll`")]
 fn several_reactors_share_a_shard() {
     within(20, || {
         let (runtime, stop) = (small(8, 256).build().unwrap(), AtomicBool::new(false));

@@ -16,6 +16,10 @@ use crate::{
 
 static BUILT: Once = Once::new();
 
+/// The sanitizer that this code was compiled with (`-Zsanitizer`), or nothing. Plugins get the same: it then sees what
+/// both sides do.
+const SANITIZER: &str = env!("NYLON_RING_SANITIZER");
+
 /// The C file `examples/c/<name>`; `.c` may be left out.
 #[must_use]
 pub fn c_source(name: &str) -> PathBuf {
@@ -58,6 +62,7 @@ fn build(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, Art
         .arg("-o")
         .arg(&temporary)
         .arg(source)
+        .args(if SANITIZER.is_empty() { None } else { Some("-lc") })
         .stdin(Stdio::null())
         .output()
         .map_err(|e| missing(&program, &e))?;
@@ -93,6 +98,10 @@ fn compiler(include: &Path, defines: &[(&str, Option<&str>)]) -> Result<Command,
         .cargo_warnings(false);
     for (name, value) in defines {
         build.define(name, *value);
+    }
+    if !SANITIZER.is_empty() {
+        // gcc would bring a runtime of its own. There may be one in a process, and the executable has it.
+        build.flag(format!("-fsanitize={SANITIZER}")).flag("-nodefaultlibs");
     }
     let tool = build.try_get_compiler().map_err(|e| ArtifactError::CompilerMissing { reason: e.to_string() })?;
     if tool.is_like_msvc() {

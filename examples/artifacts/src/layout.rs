@@ -32,25 +32,20 @@ impl Layout {
         })
     }
 
-    /// The layout of `exe`, when it lies below a directory that cargo marked as its own.
+    /// The layout of `exe`, when it lies below a target directory: `[<triple>/]<profile>/…`.
+    ///
+    /// Every target directory has cargo's notes on the compiler. The other mark, `CACHEDIR.TAG`, is missing from one that
+    /// was there before cargo was, and found in the directories of triples.
     fn of(exe: &Path) -> Option<Self> {
-        let target_dir = exe
-            .ancestors()
-            .skip(1)
-            .find(|dir| dir.join("CACHEDIR.TAG").is_file() && dir.join(".rustc_info.json").is_file())?;
+        let target_dir = exe.ancestors().skip(1).find(|dir| dir.join(".rustc_info.json").is_file())?;
         let mut below = exe
-            .parent()?
             .strip_prefix(target_dir)
             .ok()?
+            .parent()?
             .components()
             .map(|c| c.as_os_str().to_string_lossy().into_owned());
         let first = below.next()?;
-        // A triple's directory holds profile directories; a profile's directory holds `deps`.
-        let (triple, profile_dir) = if first == TARGET || !target_dir.join(&first).join("deps").is_dir() {
-            (Some(first), below.next()?)
-        } else {
-            (None, first)
-        };
+        let (triple, profile_dir) = if first == TARGET { (Some(first), below.next()?) } else { (None, first) };
         Some(Self { target_dir: target_dir.to_owned(), triple, profile_dir })
     }
 
@@ -81,6 +76,8 @@ pub(crate) fn workspace() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -94,6 +91,29 @@ mod tests {
     #[test]
     fn an_executable_elsewhere_has_no_layout() {
         assert_eq!(Layout::of(Path::new("/nowhere/at/all")), None);
+    }
+
+    /// One target directory inside another, each a plain directory before cargo came; the inner one's triple has a tag.
+    #[test]
+    fn target_directories_may_be_nested_and_untagged() {
+        let outer = Layout::current().target_dir.join("tmp/nested");
+        let inner = outer.join("tsan");
+        for mark in [".rustc_info.json".into(), "tsan/.rustc_info.json".into(), format!("tsan/{TARGET}/CACHEDIR.TAG")] {
+            let mark = outer.join(mark);
+            fs::create_dir_all(mark.parent().unwrap()).unwrap();
+            fs::write(mark, "").unwrap();
+        }
+        for (exe, target_dir, triple) in [
+            ("debug/deps/test", &outer, None),
+            ("debug/build/package/hash/out/test", &outer, None),
+            ("debug/demo", &outer, None),
+            ("tsan/debug/deps/test", &inner, None),
+            (&format!("tsan/{TARGET}/debug/deps/test"), &inner, Some(TARGET.to_owned())),
+        ] {
+            let wanted = Layout { target_dir: target_dir.clone(), triple, profile_dir: "debug".into() };
+            assert_eq!(Layout::of(&outer.join(exe)), Some(wanted), "{exe}");
+        }
+        assert_eq!(Layout::of(&outer.join("test")), None);
     }
 
     #[test]

@@ -21,7 +21,9 @@
 //! | environment | |
 //! | --- | --- |
 //! | `NYLON_RING_ARTIFACT_ARGS` | more arguments for `cargo build`, separated by blanks (`-Zbuild-std`) |
-//! | `CC`, `CFLAGS` | as the `cc` crate reads them (`-fsanitize=thread`) |
+//! | `CC`, `CFLAGS` | as the `cc` crate reads them |
+//!
+//! In a build with `-Zsanitizer` C plugins are compiled with that sanitizer too.
 
 mod c;
 mod cdylib;

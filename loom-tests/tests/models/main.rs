@@ -5,9 +5,17 @@
 #[cfg(nylon_loom)]
 mod forged;
 #[cfg(nylon_loom)]
+mod frames;
+#[cfg(nylon_loom)]
 mod giving_up;
 #[cfg(nylon_loom)]
+mod inline;
+#[cfg(nylon_loom)]
 mod limit;
+#[cfg(nylon_loom)]
+mod overflow;
+#[cfg(nylon_loom)]
+mod reactor;
 #[cfg(nylon_loom)]
 mod ring;
 #[cfg(nylon_loom)]
@@ -20,6 +28,8 @@ mod slab;
 mod state;
 #[cfg(nylon_loom)]
 mod stream;
+#[cfg(nylon_loom)]
+mod wakers;
 
 #[cfg(nylon_loom)]
 #[global_allocator]

@@ -3,12 +3,11 @@
 //! A reactor of these models acts only when its doorbell rang. A wake-up that is lost leaves all threads asleep, which loom
 //! reports as a deadlock.
 
+use std::sync::Arc;
+
 use loom::{
     future::block_on,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 use nylon_ring_loom_tests::{Bound, model, react_until, small, stop, wait_for};

@@ -3,16 +3,14 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Wake, Waker},
 };
 
 use loom::{
     cell::UnsafeCell,
     future::block_on,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
@@ -242,7 +240,7 @@ fn stop_against_open() {
 struct Quiet;
 
 impl Wake for Quiet {
-    fn wake(self: std::sync::Arc<Self>) {}
+    fn wake(self: Arc<Self>) {}
 }
 
 /// A slot that is free again keeps no waker: a waker holds its task. Legal: after the call is over, by result or by giving
@@ -251,7 +249,7 @@ impl Wake for Quiet {
 fn no_waker_stays_behind() {
     model("slab::no_waker_stays_behind", Bound::Three, || {
         let runtime = Arc::new(small(1, 1));
-        let quiet = std::sync::Arc::new(Quiet);
+        let quiet = Arc::new(Quiet);
         {
             let call = runtime.open(0).unwrap();
             let (shared, sid) = (runtime.clone(), call.sid());
@@ -267,6 +265,6 @@ fn no_waker_stays_behind() {
                 assert!(matches!(call.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok(_))));
             }
         }
-        assert_eq!(std::sync::Arc::strong_count(&quiet), 1);
+        assert_eq!(Arc::strong_count(&quiet), 1);
     });
 }

@@ -2,7 +2,9 @@
 //!
 //! Values are of [`MARKED`] bytes, so that one that is freed too late, twice, or never is seen.
 
-use loom::{sync::Arc, thread};
+use std::sync::Arc;
+
+use loom::thread;
 use nylon_ring_loom_tests::{Bound, MARKED, marked, model, small};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 

@@ -1,6 +1,8 @@
 //! `slot.rs` and `receiver.rs`: the life of a stream.
 
-use loom::{future::block_on, sync::Arc, thread};
+use std::sync::Arc;
+
+use loom::{future::block_on, thread};
 use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
 use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, Turn};
 
