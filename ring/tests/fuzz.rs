@@ -3,7 +3,7 @@
 //! `cargo test` tries random inputs for about a second; `make fuzz` for as long as it is told, and with `cargo bolero` a
 //! coverage-guided engine finds its way.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::{

@@ -3,7 +3,7 @@
 //! The process that pushes is this very test executable, started anew with the test `a_process_of_its_own` and its orders in the
 //! environment.
 
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[path = "shared/child.rs"]

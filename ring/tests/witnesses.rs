@@ -2,6 +2,7 @@
 //!
 //! Each test notices a change to the source that `loom-tests/mutants.toml` names it for.
 
+#![cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod support;

@@ -92,7 +92,7 @@ fn draining_before_sleeping_loses_nothing() {
 /// who sleeps, whichever reactor finds it.
 #[test]
 fn two_reactors_serve_one_shard() {
-    model("reactor::two_reactors_serve_one_shard", Bound::Two, || {
+    model("reactor::two_reactors_serve_one_shard", Bound::One, || {
         let (runtime, done) = (Arc::new(small(2, 1)), Arc::new(AtomicBool::new(false)));
         let call = runtime.open(0).unwrap();
         let sleeping = reactor(&runtime, &done);
@@ -167,7 +167,7 @@ fn two_helpers_share_the_ring() {
 /// reach their callers.
 #[test]
 fn two_callers_sleep_beside_a_reactor() {
-    model("reactor::two_callers_sleep_beside_a_reactor", Bound::Two, || {
+    model("reactor::two_callers_sleep_beside_a_reactor", Bound::One, || {
         let (runtime, done) = (Arc::new(small(2, 2)), Arc::new(AtomicBool::new(false)));
         let reacting = reactor(&runtime, &done);
         let other = {
