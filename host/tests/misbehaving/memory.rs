@@ -211,7 +211,7 @@ mod measured {
         let body = vec![b'f'; 256];
         for _ in 0..4 {
             reset_peak();
-            let full = |m: &Metrics| m.overflowed + m.overflow_dropped;
+            let full = |m: &Metrics| m.after_end + m.overflow_dropped;
             let before = full(&rig.host.metrics());
             let stream = rig.host.call_stream_view(view("/endless", "", &body)).await;
             let mut stream = stream.unwrap();

@@ -146,7 +146,7 @@ async fn a_slow_reader() {
     const LIMIT: u64 = 1 << 20;
     let rig = Rig::with(NylonRingHost::builder().buffer_limit(LIMIT));
     let (mut stream, body) = rig.stream("/endless", "").await;
-    rig.until("the buffer to fill", |m| m.overflowed + m.overflow_dropped > 0).await;
+    rig.until("the buffer to fill", |m| m.after_end + m.overflow_dropped > 0).await;
     // Others are not kept from being answered, and the plugin is told.
     rig.right("/stop", "").await;
     let (frames, last) = read_to_end(&mut stream).await;
