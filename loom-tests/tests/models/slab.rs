@@ -13,7 +13,7 @@ use loom::{
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
-use nylon_ring_loom_tests::{Bound, MARKED, marked, model, react_until, small};
+use nylon_ring_loom_tests::{Bound, MARKED, build, marked, model, react_until, settings, small};
 use nylon_ring_runtime::{NrStatus, Reactor, Runtime, Turn};
 
 /// Sends one result of [`MARKED`] bytes, all `byte`, from a thread of its own.
@@ -58,6 +58,30 @@ fn reuse_against_late_result() {
         drop(second);
         drop(runtime);
         assert_eq!(marked(), before, "payloads leaked or were freed twice");
+    });
+}
+
+/// The same from the last generation to the first. Legal: the same.
+#[test]
+fn generations_wrap() {
+    // Slot 0 starts in the last generation; whoever changes how generations are mixed finds another seed.
+    const SEED: u64 = 0xcf9a_04af_fa6b_adc0;
+    model("slab::generations_wrap", Bound::Two, || {
+        let runtime = Arc::new(build(settings(2, 1).seed(SEED)));
+        let last = runtime.open(0).unwrap();
+        assert!(last.sid() > u64::MAX - 64, "not the last generation");
+        let late = answer(&runtime, last.sid(), 1);
+        let reacting = turn(&runtime);
+        drop(last);
+        let mut first = runtime.open(0).unwrap();
+        assert_eq!(first.sid(), 0, "not the first generation");
+        runtime.send(first.sid(), NrStatus::Ok, &[2; MARKED]);
+        late.join().unwrap();
+        reacting.join().unwrap();
+        drain(runtime.reactor(0).unwrap());
+        assert_eq!(first.try_take().unwrap().unwrap()[0], 2);
+        let metrics = runtime.metrics();
+        assert_eq!((metrics.opened, metrics.in_flight, metrics.delivered + metrics.unknown_sid), (2, 0, 2));
     });
 }
 
