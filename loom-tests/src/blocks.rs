@@ -5,16 +5,30 @@ use std::{
     cell::Cell,
 };
 
+use loom::thread::{self, ThreadId};
+
 /// A payload of this many bytes is counted; nothing else allocates so odd a size.
 pub const MARKED: usize = 1237;
 
 thread_local! {
     static LIVE: Cell<i64> = const { Cell::new(0) };
+    static WATCHED: Cell<Option<ThreadId>> = const { Cell::new(None) };
+    static FREED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// How many blocks of [`MARKED`] bytes are allocated on this OS thread, on which loom runs all threads of a model.
 pub fn marked() -> i64 {
     LIVE.with(Cell::get)
+}
+
+/// Whether this thread of a model frees a block of [`MARKED`] bytes while it runs `f`, whatever others free meanwhile. One thread at a
+/// time may ask.
+pub fn frees(f: impl FnOnce()) -> bool {
+    WATCHED.set(Some(thread::current().id()));
+    FREED.set(false);
+    f();
+    WATCHED.set(None);
+    FREED.get()
 }
 
 /// The system's allocator, counting blocks of [`MARKED`] bytes.
@@ -39,6 +53,11 @@ unsafe impl GlobalAlloc for CountBlocks {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         Self::count(layout, -1);
+        if layout.size() == MARKED
+            && WATCHED.with(|watched| watched.get().is_some_and(|watched| watched == thread::current().id()))
+        {
+            FREED.set(true);
+        }
         // SAFETY: the caller keeps the contract of `dealloc`.
         unsafe { System.dealloc(block, layout) }
     }

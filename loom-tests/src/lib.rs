@@ -15,7 +15,7 @@ mod drive;
 
 #[cfg(nylon_loom)]
 pub use crate::{
-    blocks::{CountBlocks, MARKED, marked},
+    blocks::{CountBlocks, MARKED, frees, marked},
     bounds::{Bound, model, outcomes},
     drive::{
         NOBODY, Woken, build, drain, is_guarded, is_rung, react_until, send, settings, small, step, stop, wait_for,

@@ -391,8 +391,9 @@ impl Shard {
     /// Leaves work to the consumer.
     fn chore(&self, chore: Chore) {
         self.chores.push(chore);
-        // Ordering: Release; pairs with the swap in `Drain::do_chores`. The doorbell makes sure that somebody looks.
-        self.chores_wait.store(true, Ordering::Release);
+        // Ordering: Release; pairs with the swap in `Drain::do_chores`. The doorbell makes sure that somebody looks. An exchange like
+        // that one, for loom, which does not know that a store cannot come between an exchange and what it read.
+        self.chores_wait.swap(true, Ordering::Release);
         self.doorbell.ring();
     }
 

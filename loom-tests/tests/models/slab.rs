@@ -233,31 +233,42 @@ impl Plugin {
     }
 }
 
-/// A runtime stops opening calls while a caller opens one after the other, on a slot that it frees itself. Legal: once no call
-/// is being handed over, none ever will be, and what was handed over comes before.
+/// A runtime stops opening calls while a caller opens one after the other, on a slot that it frees itself, and hands each over by
+/// `hand_over`, which returns false when none can be opened.
+fn stop_against(hand_over: fn(&Runtime, &Plugin) -> bool) {
+    let runtime = Arc::new(small(2, 1));
+    let plugin = Arc::new(Plugin(UnsafeCell::new(false)));
+    let (shared, called) = (runtime.clone(), plugin.clone());
+    let caller = thread::spawn(move || (0..2).all(|_| hand_over(&shared, &called)));
+    for _ in 0..2 {
+        let in_flight = runtime.stop_opening();
+        if runtime.handing_over() == 0 {
+            plugin.stop();
+            break;
+        }
+        assert_ne!(in_flight, 0);
+    }
+    caller.join().unwrap();
+    assert_eq!(runtime.stop_opening(), 0, "a slot was lost");
+    assert!(runtime.open(0).is_err());
+}
+
+/// A runtime stops while calls are opened. Legal: once no call is being handed over, none ever will be, and what was handed over
+/// comes before.
 #[test]
 fn stop_against_open() {
     model("slab::stop_against_open", Bound::Three, || {
-        let runtime = Arc::new(small(2, 1));
-        let plugin = Arc::new(Plugin(UnsafeCell::new(false)));
-        let (shared, called) = (runtime.clone(), plugin.clone());
-        let caller = thread::spawn(move || {
-            for _ in 0..2 {
-                let Ok(mut call) = shared.open(0) else { return };
-                call.inline(|| called.handle());
-            }
+        stop_against(|runtime, plugin| runtime.open(0).map(|mut call| call.inline(|| plugin.handle())).is_ok());
+    });
+}
+
+/// The same for streams. Legal: the same.
+#[test]
+fn stop_against_open_stream() {
+    model("slab::stop_against_open_stream", Bound::Three, || {
+        stop_against(|runtime, plugin| {
+            runtime.open_stream(0).map(|mut stream| stream.inline(|| plugin.handle())).is_ok()
         });
-        for _ in 0..2 {
-            let in_flight = runtime.stop_opening();
-            if runtime.handing_over() == 0 {
-                plugin.stop();
-                break;
-            }
-            assert_ne!(in_flight, 0);
-        }
-        caller.join().unwrap();
-        assert_eq!(runtime.stop_opening(), 0, "a slot was lost");
-        assert!(runtime.open(0).is_err());
     });
 }
 

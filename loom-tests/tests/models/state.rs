@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use loom::thread;
-use nylon_ring_loom_tests::{Bound, MARKED, marked, model, small};
+use loom::{cell::UnsafeCell, thread};
+use nylon_ring_loom_tests::{Bound, MARKED, frees, marked, model, small};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 
 fn drain(runtime: &Runtime) {
@@ -132,6 +132,73 @@ fn orphan_against_end() {
         });
         let _ = frames.try_next();
         drop(frames);
+        plugin.join().unwrap();
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "the state outlives the terminal frame");
+        assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// Two calls are given up although their plugin holds pointers, one of them while a consumer frees the state of the other.
+/// Legal: both states go with their terminal results.
+#[test]
+fn two_orphans() {
+    model("state::two_orphans", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 2));
+        let [one, two] = [(); 2].map(|()| {
+            let call = runtime.open(0).unwrap();
+            runtime.set_state(call.sid(), "k", &[1; MARKED]).unwrap();
+            assert!(runtime.get_state(call.sid(), "k").is_some());
+            call
+        });
+        let sids = [one.sid(), two.sid()];
+        drop(one);
+        runtime.send(sids[0], NrStatus::Ok, &[]);
+        let shared = runtime.clone();
+        let consumer = thread::spawn(move || drain(&shared));
+        drop(two);
+        consumer.join().unwrap();
+        runtime.send(sids[1], NrStatus::Ok, &[]);
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "a state outlives its terminal result");
+        assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// Stands for a stored value, which loom does not watch.
+struct Value(UnsafeCell<()>);
+
+// SAFETY: that it is read before it is freed is what the model below checks; loom watches the cell.
+unsafe impl Sync for Value {}
+// SAFETY: nothing.
+unsafe impl Send for Value {}
+
+/// A stream has ended in an overflow, and its plugin, which holds a pointer, reads a last time and sends the end, while the receiver
+/// gives up. Legal: the receiver finds the end there and frees the state, after the plugin has read; or the consumer does.
+#[test]
+fn the_end_after_an_overflow_against_drop() {
+    model("state::the_end_after_an_overflow_against_drop", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let frames = runtime.open_stream(0).unwrap();
+        let sid = frames.sid();
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        runtime.send_overflow(sid, NrStatus::Ok);
+        drain(&runtime);
+        let value = Arc::new(Value(UnsafeCell::new(())));
+        let plugin = {
+            let (runtime, value) = (runtime.clone(), value.clone());
+            thread::spawn(move || {
+                value.0.with(|_| ());
+                runtime.send(sid, NrStatus::StreamEnd, &[]);
+                drain(&runtime);
+            })
+        };
+        if frees(|| drop(frames)) {
+            value.0.with_mut(|_| ());
+        }
         plugin.join().unwrap();
         drain(&runtime);
         assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "the state outlives the terminal frame");

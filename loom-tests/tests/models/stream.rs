@@ -74,6 +74,7 @@ fn drop_against_frames() {
         let playing = play(&runtime, first.sid());
         drop(first);
         let mut second = runtime.open_stream(0).unwrap();
+        assert!(second.try_next().is_none(), "a frame of the first stream");
         playing.join().unwrap();
         assert!(second.try_next().is_none(), "a frame of the first stream");
         runtime.send(second.sid(), NrStatus::StreamEnd, &[3]);
