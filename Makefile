@@ -88,7 +88,11 @@ loom-deep: ## The same, each model as far as three minutes carry it; prints the 
 
 .PHONY: loom-mutants
 loom-mutants: ## Break each ordering and each step of the rings; a model must notice. Writes loom-tests/MUTANTS.md (hours; resumes)
-	$(CARGO) run --release -p nylon-ring-loom-tests --features mutants --bin mutants -- --resume $(MUTANTS)
+	$(CARGO) run -p nylon-ring-loom-tests --features mutants --bin mutants -- --resume $(MUTANTS)
+
+.PHONY: loom-mutants-short
+loom-mutants-short: ## Compare MUTANTS.md with the source, and run ten mutants again, chosen by chance (a minute or two)
+	$(CARGO) run -p nylon-ring-loom-tests --features mutants --bin mutants -- --sample 10
 
 # --- find what tests alone do not show ---
 

@@ -153,15 +153,10 @@ impl<T> Ring<T> {
         loop {
             // Ordering: Acquire; pairs with [release]: the value that lay in this cell a lap ago has been moved out.
             let head = self.head.load(Ordering::Acquire);
-            // `tail` was read before `head`, so it may lie behind it; the difference is then negative, and small.
+            // `tail` was read before `head`, so it may lie behind it; the difference is then negative, and small. A stale one is too
+            // small: with it the ring looks emptier than it is, never fuller.
             if p.wrapping_sub(head) as i64 >= self.capacity() as i64 {
-                // Ordering: Relaxed; as above. A tail that has moved on was stale, and does not prove the ring full.
-                let tail = self.tail.load(Ordering::Relaxed);
-                if tail == p {
-                    return None;
-                }
-                p = tail;
-                continue;
+                return None;
             }
             // Ordering: Relaxed; a claim passes nothing on, the stamp does. Success proves that `p` was not stale.
             match self.tail.compare_exchange_weak(p, p + 1, Ordering::Relaxed, Ordering::Relaxed) {

@@ -1,6 +1,9 @@
 //! `frames.rs`, `receiver.rs`, `slot.rs`: frames on their way to a receiver that parks, cancels or leaves.
 
-use std::{sync::Arc, task::Waker};
+use std::{
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
 
 use loom::{future::block_on, thread};
 use nylon_ring_loom_tests::{Bound, MARKED, drain, marked, model, outcomes, react_until, send, small, step};
@@ -155,12 +158,66 @@ fn dropped_asleep() {
         let mut stream = runtime.open_stream(0).unwrap();
         let playing = play(&runtime, stream.sid(), ONE);
         step();
-        let _ = stream.poll_next(&mut std::task::Context::from_waker(Waker::noop()));
+        let _ = stream.poll_next(&mut Context::from_waker(Waker::noop()));
         step();
         drop(stream);
         playing.join().unwrap();
         drain(runtime.reactor(0).unwrap());
         assert_eq!((runtime.metrics().in_flight, runtime.metrics().buffered, marked()), (0, 0, before));
+    });
+}
+
+struct Quiet;
+
+impl Wake for Quiet {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// A receiver parks while the end is delivered, and takes it. Legal: afterwards the caller's is the only handle to its waker.
+#[test]
+fn no_waker_stays_behind() {
+    model("frames::no_waker_stays_behind", Bound::Three, || {
+        let runtime = Arc::new(small(1, 1));
+        let quiet = Arc::new(Quiet);
+        {
+            let mut stream = runtime.open_stream(0).unwrap();
+            let playing = play(&runtime, stream.sid(), &[(NrStatus::StreamEnd, 1)]);
+            let waker = Waker::from(quiet.clone());
+            let mut cx = Context::from_waker(&waker);
+            let polled = stream.poll_next(&mut cx);
+            playing.join().unwrap();
+            if polled.is_pending() {
+                assert!(matches!(stream.poll_next(&mut cx), Poll::Ready(Some(Ok(_)))));
+            }
+        }
+        assert_eq!(Arc::strong_count(&quiet), 1);
+    });
+}
+
+/// A receiver leaves its frames behind, and somebody else opens the slot as soon as it is free. Legal: the slot is not free yet, or
+/// the other one gets its own frame, and nobody takes it away.
+#[test]
+fn a_slot_is_free_without_its_frames() {
+    outcomes("frames::a_slot_is_free_without_its_frames", Bound::Three, [true, false], || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let first = runtime.open_stream(0).unwrap();
+        runtime.send(first.sid(), NrStatus::Ok, &[1; MARKED]);
+        drain(runtime.reactor(0).unwrap());
+        let shared = runtime.clone();
+        let second = thread::spawn(move || {
+            step();
+            let Ok(mut second) = shared.open_stream(0) else { return false };
+            shared.send(second.sid(), NrStatus::StreamEnd, &[2; MARKED]);
+            drain(shared.reactor(0).unwrap());
+            assert_eq!(seen(&mut second), [2]);
+            true
+        });
+        drop(first);
+        let opened = second.join().unwrap();
+        drain(runtime.reactor(0).unwrap());
+        assert_eq!((runtime.metrics().in_flight, runtime.metrics().buffered, marked()), (0, 0, before));
+        opened
     });
 }
 

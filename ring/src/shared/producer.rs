@@ -47,19 +47,15 @@ impl Producer {
         loop {
             // Ordering: Acquire; pairs with [shared release]: the consumer has read what lay in these cells a lap ago.
             let free = head.load(Ordering::Acquire).wrapping_add(self.memory.cells().len() as u64);
-            // `tail` was read before `head`: what is free may lie far ahead of it.
-            if free.wrapping_sub(p.wrapping_add(count)) as i64 >= 0 {
-                // Ordering: Relaxed; a claim passes nothing on, the stamp does. Success proves that `p` was not stale.
-                match tail.compare_exchange_weak(p, p.wrapping_add(count), Ordering::Relaxed, Ordering::Relaxed) {
-                    Ok(_) => return Some(p),
-                    Err(now) => p = now,
-                }
-                continue;
+            // `tail` was read before `head`: what is free may lie far ahead of it. A stale one is too small: with it the ring looks
+            // emptier than it is, never fuller.
+            if (free.wrapping_sub(p.wrapping_add(count)) as i64) < 0 {
+                return None;
             }
-            // Ordering: Relaxed; as above. A tail that has moved on was stale, and does not prove the ring full.
-            match tail.load(Ordering::Relaxed) {
-                now if now == p => return None,
-                now => p = now,
+            // Ordering: Relaxed; a claim passes nothing on, the stamp does. Success proves that `p` was not stale.
+            match tail.compare_exchange_weak(p, p.wrapping_add(count), Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(p),
+                Err(now) => p = now,
             }
         }
     }

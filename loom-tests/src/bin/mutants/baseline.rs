@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    mutant::Mutant,
     workshop::{Built, MODELS, Snapshot, Test, Tests, Workshop},
 };
 
@@ -26,8 +25,14 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Runs whatever these mutants need and was not run before on this source.
-    pub fn measure(snapshot: &Snapshot, workshop: &Workshop, mutants: &[Mutant], file: &Path) -> Result<Self, Error> {
+    /// Runs these tests, and all models if they are needed: whatever was not run before on this source.
+    pub fn measure(
+        snapshot: &Snapshot,
+        workshop: &Workshop,
+        mut needed: BTreeSet<Test>,
+        all_models: bool,
+        file: &Path,
+    ) -> Result<Self, Error> {
         let mut baseline = match fs::read(file) {
             Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
             Err(_) => Self::default(),
@@ -36,8 +41,7 @@ impl Baseline {
             baseline = Self { digest: snapshot.digest(), times: Vec::new() };
         }
         baseline.times.retain(|(test, _)| test.is_of_the_ring());
-        let mut needed: BTreeSet<Test> = mutants.iter().filter_map(|mutant| mutant.witness.clone()).collect();
-        if mutants.iter().any(|mutant| mutant.witness.is_none()) && baseline.models().is_empty() {
+        if all_models {
             let any = Test { package: MODELS.0.to_owned(), test: Some(MODELS.1.to_owned()), name: String::new() };
             let tests = build(workshop, &any)?;
             needed.extend(workshop.models(&tests)?.iter().map(|name| Test::model(name)));

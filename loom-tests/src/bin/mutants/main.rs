@@ -40,7 +40,7 @@ use crate::{
     source::Found,
     table::{Outcome, Table},
     verdict::{Judge, Verdict},
-    workshop::{Snapshot, Workshop},
+    workshop::{Snapshot, Test, Workshop},
 };
 
 /// Shows that every ordering and every step of the ring runtime is necessary: breaks each, and looks which model notices.
@@ -58,8 +58,9 @@ struct Options {
     /// Compares the mutants with MUTANTS.md, and runs none.
     #[arg(long, conflicts_with_all = ["list", "sample"])]
     check: bool,
-    /// Runs so many mutants, chosen by chance, compares them with MUTANTS.md, and leaves that as it is.
-    #[arg(long, value_name = "N")]
+    /// Compares the mutants with MUTANTS.md, and runs so many of them, chosen by chance, with the test that noticed them when that was
+    /// written; leaves it as it is.
+    #[arg(long, value_name = "N", conflicts_with_all = ["list", "resume", "quick"])]
     sample: Option<usize>,
     /// What the sample is chosen by; the clock if it is not given.
     #[arg(long)]
@@ -94,8 +95,12 @@ fn run(options: &Options) -> Result<bool, Error> {
     let snapshot = Snapshot::take(root)?;
     let found = find(&snapshot, package)?;
     let mut table = Table::read(package.join("MUTANTS.md"))?;
-    if options.check {
-        return Ok(report(&table.objections(&found.mutants), found.mutants.len()));
+    let samples = options.sample.is_some();
+    if options.check || samples {
+        let accounted = report(&table.objections(&found.mutants), found.mutants.len());
+        if options.check || !accounted {
+            return Ok(accounted);
+        }
     }
     let chosen = choose(options, &found, &table)?;
     if options.list {
@@ -109,15 +114,18 @@ fn run(options: &Options) -> Result<bool, Error> {
     let jobs = options.jobs.clamp(1, chosen.len());
     let workshops = (1..=jobs).map(|number| Workshop::set_up(&snapshot, &folder, number));
     let workshops = workshops.collect::<Result<Vec<_>, _>>()?;
-    let baseline = Baseline::measure(&snapshot, &workshops[0], &chosen, &folder.join("baseline.json"))?;
+    // A sample is to be noticed by what noticed it when the table was made.
+    let known = |mutant: &Mutant| table.last(mutant).filter(|_| samples).map(Test::model);
+    let needed = chosen.iter().filter_map(|mutant| mutant.witness.clone().or_else(|| known(mutant))).collect();
+    let all_models = !samples && chosen.iter().any(|mutant| mutant.witness.is_none());
+    let baseline = Baseline::measure(&snapshot, &workshops[0], needed, all_models, &folder.join("baseline.json"))?;
     let judge = Judge {
         sources: snapshot.sources(),
         times: baseline.times(),
         models: baseline.models(),
         grace: Duration::from_secs(options.grace),
-        quick: options.quick.map_or(Duration::MAX, Duration::from_secs),
+        quick: if samples { Duration::ZERO } else { options.quick.map_or(Duration::MAX, Duration::from_secs) },
     };
-    let samples = options.sample.is_some();
     if !samples && !options.resume && options.only.is_none() {
         table.forget();
     }
@@ -144,6 +152,7 @@ fn choose(options: &Options, found: &Found, table: &Table) -> Result<Vec<Mutant>
     let mut chosen: Vec<Mutant> = found.mutants.iter().filter(|mutant| fits(mutant)).cloned().collect();
     chosen.retain(|mutant| !options.resume || open(mutant));
     if let Some(count) = options.sample {
+        chosen.retain(|mutant| mutant.why.is_none());
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let seed = options.seed.unwrap_or_else(now);
         println!("seed {seed}");

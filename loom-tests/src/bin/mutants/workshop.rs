@@ -192,9 +192,12 @@ impl Workshop {
         };
         if test.is_model() {
             cargo.arg("--release").env("RUSTFLAGS", "--cfg nylon_loom");
-            // Every mutant is built anew: what runs for seconds need not be built for a minute.
+            // As `make loom` builds them, and incrementally: a mutant is a line that has changed.
             cargo.env("CARGO_PROFILE_RELEASE_LTO", "off").env("CARGO_PROFILE_RELEASE_DEBUG", "0");
-            cargo.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16");
+            cargo
+                .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+                .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+            cargo.env("CARGO_PROFILE_RELEASE_INCREMENTAL", "true");
         }
         let output = cargo.stdin(Stdio::null()).output().map_err(|source| start(&cargo, source))?;
         if !output.status.success() {
