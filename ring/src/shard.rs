@@ -406,7 +406,6 @@ impl Shard {
     /// Stores a copy of `value` for an open call.
     pub(crate) fn set_state(&self, sid: u64, key: &str, value: &[u8]) -> Result<(), RuntimeError> {
         let slot = self.slot(sid)?;
-        let reading = slot.entries.reading();
         if !slot.is_open(sid, self.layout.generation_mask()) {
             return Err(RuntimeError::UnknownSid);
         }
@@ -415,7 +414,7 @@ impl Shard {
         if !self.ledger.try_charge(self.index, cost) {
             return Err(overflow);
         }
-        if !reading.set(sid, key, value) {
+        if !slot.entries.set(sid, key, value) {
             self.ledger.release(self.index, cost);
             return Err(overflow);
         }

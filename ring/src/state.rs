@@ -6,7 +6,8 @@
 //! # Who frees
 //!
 //! The owner of a slot that is not open any more takes the whole list and may free it once no plugin thread reads it.
-//! A plugin thread counts itself into `readers` *before* it looks whether its sid is open, and out when it is done.
+//! A plugin thread that looks for a value counts itself into `readers` *before* it looks whether its sid is open, and out when it is
+//! done. One that stores a value reads no entry, and is not counted.
 //!
 //! 1. A reader that finds the sid open counted itself in before the owner closed the slot and looked at `readers`: the
 //!    owner sees it, or the reader sees the slot closed. (Both sides change `readers` by a read-modify-write.)
@@ -68,11 +69,41 @@ impl Entries {
         Self { first: AtomicPtr::new(ptr::null_mut()), readers: AtomicU32::new(0) }
     }
 
-    /// Counts the calling thread in. Look whether the sid is open only after this.
+    /// Counts the calling thread in, to look for a value. Look whether the sid is open only after this.
     pub(crate) fn reading(&self) -> Reading<'_> {
         // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the slot closed.
         self.readers.fetch_add(1, Ordering::Acquire);
         Reading(self)
+    }
+
+    /// Stores a value; false when there is no memory for it. The sid must have been seen open. Reads none of the entries that are there,
+    /// so that nobody need wait for it.
+    pub(crate) fn set(&self, sid: u64, key: &str, value: &[u8]) -> bool {
+        let mut bytes = Vec::new();
+        if bytes.try_reserve_exact(value.len()).is_err() {
+            return false;
+        }
+        bytes.extend_from_slice(value);
+        let entry = Box::new(Entry {
+            sid,
+            key: key.into(),
+            value: bytes.into_boxed_slice(),
+            next: ptr::null_mut(),
+            watch: UnsafeCell::new(()),
+        });
+        entry.watch.with_mut(|_| ());
+        let entry = Box::into_raw(entry);
+        // Ordering: Relaxed; the value is only linked and compared.
+        let mut first = self.first.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the entry is ours until it is linked.
+            unsafe { (*entry).next = first };
+            // Ordering: Release; [prepend]. Relaxed on failure: as above.
+            match self.first.compare_exchange_weak(first, entry, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => first = now,
+            }
+        }
     }
 
     /// Whether there is anything to free. Only for the owner of a slot that is not open.
@@ -97,35 +128,6 @@ impl Entries {
 }
 
 impl Reading<'_> {
-    /// Stores a value; false when there is no memory for it. The sid must have been seen open.
-    pub(crate) fn set(&self, sid: u64, key: &str, value: &[u8]) -> bool {
-        let mut bytes = Vec::new();
-        if bytes.try_reserve_exact(value.len()).is_err() {
-            return false;
-        }
-        bytes.extend_from_slice(value);
-        let entry = Box::new(Entry {
-            sid,
-            key: key.into(),
-            value: bytes.into_boxed_slice(),
-            next: ptr::null_mut(),
-            watch: UnsafeCell::new(()),
-        });
-        entry.watch.with_mut(|_| ());
-        let entry = Box::into_raw(entry);
-        // Ordering: Relaxed; the value is only linked and compared.
-        let mut first = self.0.first.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: the entry is ours until it is linked.
-            unsafe { (*entry).next = first };
-            // Ordering: Release; [prepend]. Relaxed on failure: as above.
-            match self.0.first.compare_exchange_weak(first, entry, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => first = now,
-            }
-        }
-    }
-
     /// Finds the latest value. The sid must have been seen open; the pointer is valid while the list is not freed.
     pub(crate) fn get(&self, sid: u64, key: &str) -> Option<ptr::NonNull<[u8]>> {
         // Ordering: Acquire; pairs with [prepend]. The entries behind the first were linked before it.

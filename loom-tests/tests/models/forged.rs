@@ -2,7 +2,7 @@
 //! slot's own word.
 
 use loom::{sync::Arc, thread};
-use nylon_ring_loom_tests::{Bound, MARKED, marked, model, small};
+use nylon_ring_loom_tests::{Bound, MARKED, NOBODY, marked, model, small};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 
 /// The difference between the sids of a slot's next call and this one, in a runtime of one shard with few slots.
@@ -90,5 +90,35 @@ fn orphan_behind_a_full_ring() {
         assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "the state outlives the terminal result");
         drop(filler);
         assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// Two threads send the terminal results of two orphans at once, behind a ring that is full. Legal: both pass as marks, both states
+/// go with them, and nothing stays counted.
+#[test]
+fn two_orphans_behind_a_full_ring() {
+    model("forged::two_orphans_behind_a_full_ring", Bound::Two, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 2));
+        let sids = [(); 2].map(|()| {
+            let call = runtime.open(0).unwrap();
+            runtime.set_state(call.sid(), "k", &[1; MARKED]).unwrap();
+            assert!(runtime.get_state(call.sid(), "k").is_some());
+            call.sid()
+        });
+        drain(&runtime);
+        runtime.send(NOBODY, NrStatus::Ok, &[]);
+        let plugins = sids.map(|sid| {
+            let runtime = runtime.clone();
+            thread::spawn(move || runtime.send(sid, NrStatus::Ok, &[]))
+        });
+        plugins.into_iter().for_each(|plugin| plugin.join().unwrap());
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "a state outlives the terminal result");
+        assert_eq!((runtime.metrics().in_flight, runtime.metrics().unknown_sid), (0, 3));
+        // A record that stayed counted would send this one to the queue.
+        runtime.send(NOBODY, NrStatus::Ok, &[]);
+        drain(&runtime);
+        assert_eq!(runtime.metrics().drained, 4);
     });
 }

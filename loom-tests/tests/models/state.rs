@@ -5,30 +5,34 @@
 use std::sync::Arc;
 
 use loom::{cell::UnsafeCell, thread};
-use nylon_ring_loom_tests::{Bound, MARKED, frees, marked, model, small};
+use nylon_ring_loom_tests::{Bound, MARKED, frees, marked, model, outcomes, react_until, small, step};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 
 fn drain(runtime: &Runtime) {
     while runtime.reactor(0).unwrap().turn(64) == Turn::More {}
 }
 
-/// A plugin thread stores a value while another looks for it. Legal: nothing, or the value, whole; afterwards the value.
+/// A plugin thread stores a value twice while another looks for it. Legal: nothing, or either value, whole; afterwards the second.
 #[test]
 fn set_against_get() {
-    model("state::set_against_get", Bound::Three, || {
+    outcomes("state::set_against_get", Bound::Three, [0, 1, 2], || {
         let before = marked();
         let runtime = Arc::new(small(1, 1));
         let call = runtime.open(0).unwrap();
         let (shared, sid) = (runtime.clone(), call.sid());
         let setter = thread::spawn(move || {
-            shared.set_state(sid, "k", &[1; MARKED]).unwrap();
-            shared.set_state(sid, "k", &[2; MARKED]).unwrap();
+            for byte in [1, 2] {
+                step();
+                shared.set_state(sid, "k", &[byte; MARKED]).unwrap();
+            }
         });
-        if let Some(value) = runtime.get_state(sid, "k") {
+        step();
+        let found = runtime.get_state(sid, "k").map_or(0, |value| {
             // SAFETY: no terminal result has been sent for the sid.
             let value = unsafe { value.as_ref() };
-            assert!(value == [1; MARKED] || value == [2; MARKED]);
-        }
+            assert_eq!(value, [value[0]; MARKED]);
+            value[0]
+        });
         setter.join().unwrap();
         // SAFETY: as above.
         assert_eq!(unsafe { runtime.get_state(sid, "k").unwrap().as_ref() }, [2; MARKED]);
@@ -37,6 +41,7 @@ fn set_against_get() {
         runtime.send(sid, NrStatus::Ok, &[]);
         drain(&runtime);
         assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
+        found
     });
 }
 
@@ -163,6 +168,24 @@ fn two_orphans() {
         drain(&runtime);
         assert_eq!((marked(), runtime.metrics().buffered), (before, 0), "a state outlives its terminal result");
         assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// A call is given up although its plugin holds a pointer, and the plugin never answers. Legal: the reactor, who sleeps, comes to free
+/// the slot.
+#[test]
+fn an_orphan_wakes_the_reactor() {
+    model("state::an_orphan_wakes_the_reactor", Bound::Three, || {
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        runtime.set_state(call.sid(), "k", &[1; MARKED]).unwrap();
+        assert!(runtime.get_state(call.sid(), "k").is_some());
+        let shared = runtime.clone();
+        let reacting = thread::spawn(move || {
+            react_until(shared.reactor(0).unwrap(), || shared.metrics().in_flight == 0);
+        });
+        drop(call);
+        reacting.join().unwrap();
     });
 }
 
