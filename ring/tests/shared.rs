@@ -13,6 +13,8 @@ mod records;
 
 use std::{
     env,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -180,6 +182,37 @@ fn a_doorbell_rings_once_for_a_consumer_that_sleeps() {
     producer.push(3, NrStatus::Ok, b"").unwrap();
     assert!(rung(&consumer), "the consumer sleeps for ever");
     assert!(!rung(&consumer));
+}
+
+/// Each record is pushed as soon as the one before it was taken: about when the consumer finds nothing more, and lies down.
+#[test]
+fn a_consumer_never_sleeps_on_a_record() {
+    const RECORDS: u64 = 60_000;
+    let mut consumer = SharedConsumer::create(4).unwrap();
+    let (producer, taken) = (local(&consumer), AtomicU64::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for record in 0..RECORDS {
+                while taken.load(Ordering::Acquire) < record {
+                    std::hint::spin_loop();
+                }
+                (0..record % 64).for_each(|_| std::hint::spin_loop());
+                producer.push(record, NrStatus::Ok, b"").unwrap();
+            }
+        });
+        while taken.load(Ordering::Relaxed) < RECORDS {
+            let turn = consumer.turn(9, |sid, _, _| taken.store(sid + 1, Ordering::Release)).unwrap();
+            if turn == Turn::Sleep && taken.load(Ordering::Relaxed) < RECORDS {
+                let start = Instant::now();
+                consumer.wait(Some(LIMIT));
+                if start.elapsed() >= LIMIT {
+                    // The producer waits as well: nobody would end this.
+                    taken.store(RECORDS, Ordering::Release);
+                    panic!("the consumer sleeps for ever");
+                }
+            }
+        }
+    });
 }
 
 #[test]

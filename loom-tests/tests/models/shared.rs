@@ -112,7 +112,7 @@ fn salvage_takes_what_was_published() {
         });
         let published = [0, 1].map(|index: usize| done[index].load(Ordering::Acquire));
         let mut seen = [0, 0];
-        consumer
+        let lost = consumer
             .salvage(|message| {
                 let len = if message.sid == 0 { LONG } else { 8 };
                 seen[whole(message.sid, message.status, message.bytes, len) as usize] += 1;
@@ -121,6 +121,12 @@ fn salvage_takes_what_was_published() {
         for (seen, published) in seen.into_iter().zip(published) {
             assert!(seen == published || (seen, published) == (1, 0), "{seen} of {published}");
         }
+        let claimed_by_the_other = match seen {
+            [0, 1] => 2,
+            [1, 0] => 1,
+            _ => 0,
+        };
+        assert!([0, claimed_by_the_other].contains(&lost), "{lost} cells were lost, and {seen:?} seen");
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
