@@ -221,6 +221,24 @@ fn a_slot_is_free_without_its_frames() {
     });
 }
 
+/// A receiver leaves while its frames are delivered, and another stream has its slot, which does not look for frames yet. Legal: they
+/// are dropped; none of them waits with the other stream.
+#[test]
+fn another_stream_does_not_keep_them() {
+    model("frames::another_stream_does_not_keep_them", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let first = runtime.open_stream(0).unwrap();
+        let playing = play(&runtime, first.sid(), ONE);
+        step();
+        drop(first);
+        let second = runtime.open_stream(0).unwrap();
+        playing.join().unwrap();
+        assert_eq!((runtime.metrics().buffered, marked()), (0, before));
+        drop(second);
+    });
+}
+
 /// Frames of another thread come after the end, while the receiver takes it and leaves. Legal: nothing is seen after the end; the late
 /// frame was dropped as one after the end, or as one for nobody; or it came before the end after all.
 #[test]

@@ -171,6 +171,35 @@ fn two_orphans() {
     });
 }
 
+/// A stream is given up while its end is delivered; the next one in its slot is given up as well, but its plugin holds a pointer.
+/// Legal: the state of the second stays until its own end.
+#[test]
+fn an_end_against_the_next_orphan() {
+    model("state::an_end_against_the_next_orphan", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let first = runtime.open_stream(0).unwrap();
+        let (shared, sid) = (runtime.clone(), first.sid());
+        let plugin = thread::spawn(move || {
+            shared.send(sid, NrStatus::StreamEnd, &[]);
+            drain(&shared);
+        });
+        step();
+        drop(first);
+        let second = runtime.open_stream(0).unwrap();
+        let sid = second.sid();
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        drop(second);
+        plugin.join().unwrap();
+        drain(&runtime);
+        assert_eq!(marked(), before + 1, "the state was freed before the end");
+        runtime.send(sid, NrStatus::StreamEnd, &[]);
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered, runtime.metrics().in_flight), (before, 0, 0));
+    });
+}
+
 /// A call is given up although its plugin holds a pointer, and the plugin never answers. Legal: the reactor, who sleeps, comes to free
 /// the slot.
 #[test]
