@@ -93,6 +93,30 @@ fn orphan_behind_a_full_ring() {
     });
 }
 
+/// Behind a ring that is full, a result comes for a call that is given up meanwhile, and one for a call that is long over. Legal: the
+/// first is queued, or dropped at the door; the second is dropped at the door, although another call is open there.
+#[test]
+fn late_results_behind_a_full_ring() {
+    model("forged::late_results_behind_a_full_ring", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 1));
+        let first = runtime.open(0).unwrap();
+        let sid = first.sid();
+        runtime.send(NOBODY, NrStatus::Ok, &[]);
+        let shared = runtime.clone();
+        let late = thread::spawn(move || shared.send(sid, NrStatus::Ok, &[1; MARKED]));
+        drop(first);
+        let second = runtime.open(0).unwrap();
+        late.join().unwrap();
+        let queued = marked();
+        runtime.send(sid, NrStatus::Ok, &[1; MARKED]);
+        assert_eq!(marked(), queued, "a result that nobody waits for was queued");
+        drop(second);
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered, runtime.metrics().unknown_sid), (before, 0, 3));
+    });
+}
+
 /// Two threads send the terminal results of two orphans at once, behind a ring that is full. Legal: both pass as marks, both states
 /// go with them, and nothing stays counted.
 #[test]

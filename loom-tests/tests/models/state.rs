@@ -90,6 +90,7 @@ fn close_against_set() {
         setter.join().unwrap();
         let next = runtime.open(0).unwrap();
         assert!(runtime.get_state(next.sid(), "k").is_none(), "the state of another call");
+        assert!(runtime.set_state(sid, "k", &[1]).is_err(), "stored for a call that is over, in another one");
         drop(next);
         drain(&runtime);
         assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
