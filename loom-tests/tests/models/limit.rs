@@ -1,7 +1,7 @@
 //! `shard.rs`, `slot.rs`: what is sent past the buffer limit.
 
 use loom::{sync::Arc, thread};
-use nylon_ring_loom_tests::{Bound, model};
+use nylon_ring_loom_tests::{Bound, NOBODY, build, drain, model, settings};
 use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, Turn};
 
 /// Two producers on one stream, behind a full ring and past the limit: the frame of one is queued as a mark, that of the other
@@ -36,5 +36,29 @@ fn who_is_refused_stays_behind_the_mark() {
             seen.extend_from_slice(&frame);
         };
         assert!(last.is_overflow() || seen.contains(&b'2'), "{seen:?}: a frame is missing, and nothing says so");
+    });
+}
+
+/// Two producers answer one call, behind a ring that is full and stays so, and past the limit; then the same for the next call in the
+/// same slot. Legal: one result passes, for each call, and the other is dropped at the door.
+#[test]
+fn one_result_of_each_call_passes() {
+    model("limit::one_result_of_each_call_passes", Bound::Two, || {
+        let runtime = Arc::new(build(settings(1, 1).buffer_limit(1)));
+        for round in 1..=2 {
+            runtime.send(NOBODY, NrStatus::Ok, b"");
+            let mut call = runtime.open(0).unwrap();
+            let sid = call.sid();
+            let other = runtime.clone();
+            let other = thread::spawn(move || other.send(sid, NrStatus::Ok, b"1"));
+            runtime.send(sid, NrStatus::Ok, b"2");
+            other.join().unwrap();
+            let m = runtime.metrics();
+            assert_eq!(m.overflow_dropped, round, "{m:?}");
+            drain(runtime.reactor(0).unwrap());
+            let reply = call.try_take().expect("no result passed").unwrap();
+            assert!(matches!(&reply[..], [b'1' | b'2']), "{reply:?}");
+        }
+        assert_eq!((runtime.metrics().delivered, runtime.metrics().duplicate, runtime.metrics().buffered), (2, 0, 0));
     });
 }
