@@ -167,6 +167,25 @@ fn dropped_asleep() {
     });
 }
 
+/// A frame follows the end from the same producer, while the receiver parks. Legal: it is dropped, as one after the end or for nobody;
+/// it never counts as delivered.
+#[test]
+fn nothing_is_delivered_after_the_end() {
+    outcomes("frames::nothing_is_delivered_after_the_end", Bound::Three, ["after the end", "unknown"], || {
+        let runtime = Arc::new(small(2, 1));
+        let mut stream = runtime.open_stream(0).unwrap();
+        let playing = play(&runtime, stream.sid(), &[(NrStatus::StreamEnd, 1), (NrStatus::Ok, 2)]);
+        step();
+        let ended = stream.poll_next(&mut Context::from_waker(Waker::noop())).is_ready();
+        playing.join().unwrap();
+        assert_eq!(stream.try_next().is_some_and(|frame| frame.is_ok()), !ended);
+        drain(runtime.reactor(0).unwrap());
+        let m = runtime.metrics();
+        assert_eq!((m.delivered, m.after_end + m.unknown_sid, m.abandoned), (1, 1, 0), "{m:?}");
+        if m.after_end == 1 { "after the end" } else { "unknown" }
+    });
+}
+
 struct Quiet;
 
 impl Wake for Quiet {
