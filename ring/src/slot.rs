@@ -319,7 +319,7 @@ impl Slot {
         // Ordering: Relaxed, here and on failure; the exchange below is what counts.
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
-            if (state ^ sid) & mask != 0 || !matches!(state & PHASE, STREAM | ENDED) {
+            if (state ^ sid) & mask != 0 || state & PHASE != STREAM {
                 return None;
             }
             // Ordering: Release; passes the frames on to a receiver that parks after this, or gives up ([complete]). An exchange
