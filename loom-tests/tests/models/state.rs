@@ -45,6 +45,27 @@ fn set_against_get() {
     });
 }
 
+/// Two plugin threads store at once, under different keys. Legal: both are found.
+#[test]
+fn set_against_set() {
+    model("state::set_against_set", Bound::Any, || {
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        let (shared, sid) = (runtime.clone(), call.sid());
+        let other = thread::spawn(move || {
+            step();
+            shared.set_state(sid, "a", &[1]).unwrap();
+        });
+        step();
+        runtime.set_state(sid, "b", &[2]).unwrap();
+        other.join().unwrap();
+        for (key, value) in [("a", 1), ("b", 2)] {
+            // SAFETY: no terminal result has been sent for the sid.
+            assert_eq!(unsafe { runtime.get_state(sid, key).expect(key).as_ref() }, [value]);
+        }
+    });
+}
+
 /// A call is given up while plugin threads store and look. Legal: who found the value may read it until the terminal result
 /// is sent; after that nothing is left but what a late `set` put into the slot, which the next call takes along.
 #[test]
@@ -82,6 +103,7 @@ fn close_against_set() {
         let runtime = Arc::new(small(1, 1));
         let call = runtime.open(0).unwrap();
         let (shared, sid) = (runtime.clone(), call.sid());
+        runtime.set_state(sid, "j", &[0; MARKED]).unwrap();
         let setter = thread::spawn(move || {
             let _ = shared.set_state(sid, "k", &[1; MARKED]);
             assert!(shared.get_state(sid + (1 << 40), "k").is_none());
