@@ -6,11 +6,11 @@
 //! # Who frees
 //!
 //! The owner of a slot that is not open any more takes the whole list and may free it once no plugin thread reads it.
-//! A plugin thread that looks for a value counts itself into `readers` *before* it looks whether its sid is open, and out when it is
-//! done. One that stores a value reads no entry, and is not counted.
+//! A plugin thread that looks for a value counts itself into `readers` *before* it looks at the list, and out when it is done. One
+//! that stores a value reads no entry, and is not counted.
 //!
-//! 1. A reader that finds the sid open counted itself in before the owner closed the slot and looked at `readers`: the
-//!    owner sees it, or the reader sees the slot closed. (Both sides change `readers` by a read-modify-write.)
+//! 1. The owner takes the list before it looks at `readers`: it sees the reader, or the reader sees the list gone. (Both sides change
+//!    `readers` by a read-modify-write.)
 //! 2. If the owner sees a reader, the list is handed to the consumer, which frees it when it sees none.
 //! 3. An entry that is prepended while its call is being closed may end up in the list of the next call of that slot. It
 //!    carries its sid, so it is never found there, and goes when that call is done.
@@ -69,9 +69,9 @@ impl Entries {
         Self { first: AtomicPtr::new(ptr::null_mut()), readers: AtomicU32::new(0) }
     }
 
-    /// Counts the calling thread in, to look for a value. Look whether the sid is open only after this.
-    pub(crate) fn reading(&self) -> Reading<'_> {
-        // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the slot closed.
+    /// Counts the calling thread in, before it looks at the list.
+    fn reading(&self) -> Reading<'_> {
+        // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the list gone.
         self.readers.fetch_add(1, Ordering::Acquire);
         Reading(self)
     }
@@ -106,6 +106,22 @@ impl Entries {
         }
     }
 
+    /// Finds the latest value. The pointer is valid while the list is not freed: for certain if the call is still open after this.
+    pub(crate) fn get(&self, sid: u64, key: &str) -> Option<ptr::NonNull<[u8]>> {
+        let _reading = self.reading();
+        // Ordering: Acquire; pairs with [prepend]. The entries behind the first were linked before it.
+        let mut at = self.first.load(Ordering::Acquire);
+        // SAFETY: we are counted in, so a list that we have found is not freed (1).
+        while let Some(entry) = unsafe { at.as_ref() } {
+            entry.watch.with(|_| ());
+            if entry.sid == sid && *entry.key == *key {
+                return Some(ptr::NonNull::from(&*entry.value));
+            }
+            at = entry.next;
+        }
+        None
+    }
+
     /// Whether there is anything to free. Only for the owner of a slot that is not open.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
@@ -122,25 +138,8 @@ impl Entries {
     /// Whether a list taken before this call is read by nobody.
     pub(crate) fn is_unread(&self) -> bool {
         // Ordering: AcqRel; pairs with [readers] in both directions: a reader that came first is seen, one that comes
-        // later sees the slot closed; and all reads of one that left came before.
+        // later sees the list gone; and all reads of one that left came before.
         self.readers.fetch_add(0, Ordering::AcqRel) == 0
-    }
-}
-
-impl Reading<'_> {
-    /// Finds the latest value. The sid must have been seen open; the pointer is valid while the list is not freed.
-    pub(crate) fn get(&self, sid: u64, key: &str) -> Option<ptr::NonNull<[u8]>> {
-        // Ordering: Acquire; pairs with [prepend]. The entries behind the first were linked before it.
-        let mut at = self.0.first.load(Ordering::Acquire);
-        // SAFETY: we are counted in and the sid was open, so the list is not freed (1).
-        while let Some(entry) = unsafe { at.as_ref() } {
-            entry.watch.with(|_| ());
-            if entry.sid == sid && *entry.key == *key {
-                return Some(ptr::NonNull::from(&*entry.value));
-            }
-            at = entry.next;
-        }
-        None
     }
 }
 

@@ -112,6 +112,7 @@ fn close_against_set() {
         setter.join().unwrap();
         let next = runtime.open(0).unwrap();
         assert!(runtime.get_state(next.sid(), "k").is_none(), "the state of another call");
+        assert!(runtime.get_state(sid, "k").is_none(), "the state of a call that is over");
         assert!(runtime.set_state(sid, "k", &[1]).is_err(), "stored for a call that is over, in another one");
         drop(next);
         drain(&runtime);
@@ -214,6 +215,33 @@ fn an_end_against_the_next_orphan() {
         runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
         assert!(runtime.get_state(sid, "k").is_some());
         drop(second);
+        plugin.join().unwrap();
+        drain(&runtime);
+        assert_eq!(marked(), before + 1, "the state was freed before the end");
+        runtime.send(sid, NrStatus::StreamEnd, &[]);
+        drain(&runtime);
+        assert_eq!((marked(), runtime.metrics().buffered, runtime.metrics().in_flight), (before, 0, 0));
+    });
+}
+
+/// A stream is given up although its plugin holds a pointer, while one of its frames is delivered. Legal: the state stays until the
+/// end.
+#[test]
+fn a_frame_against_an_orphan() {
+    model("state::a_frame_against_an_orphan", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, 1));
+        let stream = runtime.open_stream(0).unwrap();
+        let sid = stream.sid();
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        assert!(runtime.get_state(sid, "k").is_some());
+        let shared = runtime.clone();
+        let plugin = thread::spawn(move || {
+            shared.send(sid, NrStatus::Ok, &[]);
+            drain(&shared);
+        });
+        step();
+        drop(stream);
         plugin.join().unwrap();
         drain(&runtime);
         assert_eq!(marked(), before + 1, "the state was freed before the end");
