@@ -92,6 +92,7 @@ loom-mutants: ## Break each ordering and each step of the rings; a model must no
 
 .PHONY: loom-mutants-short
 loom-mutants-short: ## Compare MUTANTS.md with the source, and run ten mutants again, chosen by chance (a minute or two)
+	$(CARGO) test -p nylon-ring-loom-tests --features mutants --bin mutants
 	$(CARGO) run -p nylon-ring-loom-tests --features mutants --bin mutants -- --sample 10
 
 # --- find what tests alone do not show ---
@@ -214,6 +215,7 @@ fmt: ## Format all code
 .PHONY: clippy
 clippy: ## Lint everything; warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p nylon-ring-loom-tests --features mutants --all-targets -- -D warnings
 	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" \
 		$(CARGO) clippy -p nylon-ring-runtime --lib -p nylon-ring-loom-tests --tests -- -D warnings
 
