@@ -87,7 +87,7 @@ loom-deep: ## The same, each model as far as three minutes carry it; prints the 
 	LOOM_DEEP=1 $(LOOM) $(CARGO) test --release -p nylon-ring-loom-tests --test models -- --nocapture --test-threads=1
 
 .PHONY: loom-mutants
-loom-mutants: ## Break each ordering and each step of the rings; a model must notice. Writes loom-tests/MUTANTS.md (hours; resumes)
+loom-mutants: ## Break each ordering and each step of the rings; a test must notice. Writes loom-tests/MUTANTS.md (half an hour; resumes)
 	$(CARGO) run -p nylon-ring-loom-tests --features mutants --bin mutants -- --resume $(MUTANTS)
 
 .PHONY: loom-mutants-short
