@@ -49,7 +49,7 @@ struct Options {
     /// Only mutants whose id contains this.
     #[arg(long, value_name = "SUBSTRING")]
     only: Option<String>,
-    /// Only mutants that have no row yet, were not run since the last full run began, or survived.
+    /// Only mutants that have no row yet, were not run since the last full run began, or survived; all if there are none of those.
     #[arg(long)]
     resume: bool,
     /// Lists the mutants, and runs none.
@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<bool, Error> {
         grace: Duration::from_secs(options.grace),
         quick: if samples { Duration::ZERO } else { options.quick.map_or(Duration::MAX, Duration::from_secs) },
     };
-    if !samples && !options.resume && options.only.is_none() {
+    if chosen.len() == found.mutants.len() {
         table.forget();
     }
     let progress = Progress { found: &found, chosen: &chosen, samples, began: Instant::now() };
@@ -150,7 +150,9 @@ fn choose(options: &Options, found: &Found, table: &Table) -> Result<Vec<Mutant>
     let fits = |mutant: &Mutant| options.only.as_ref().is_none_or(|only| mutant.id().contains(only));
     let open = |mutant: &Mutant| table.get(mutant).is_none_or(|outcome| outcome.objection(mutant).is_some());
     let mut chosen: Vec<Mutant> = found.mutants.iter().filter(|mutant| fits(mutant)).cloned().collect();
-    chosen.retain(|mutant| !options.resume || open(mutant));
+    if options.resume && chosen.iter().any(open) {
+        chosen.retain(open);
+    }
     if let Some(count) = options.sample {
         // A model finds what it found before; a stress test may be out of luck.
         chosen.retain(|mutant| mutant.why.is_none() && mutant.witness.is_none());
