@@ -12,6 +12,8 @@ use std::{
 use loom::{future::block_on, lazy_static, sync::atomic::AtomicUsize, thread};
 use nylon_ring_runtime::{DoorbellKind, NrStatus, Reactor, Runtime, RuntimeBuilder, Turn};
 
+use crate::blocks::MARKED;
+
 /// Settings of a runtime with one shard, few cells and slots, and generations that start at the same place each time.
 pub fn settings(cells: usize, slots: u32) -> RuntimeBuilder {
     // Made once: the default settings ask the system how many cores there are, which takes longer than most executions.
@@ -62,6 +64,17 @@ pub fn stop(reactor: Reactor<'_>) {
 pub fn drain(reactor: Reactor<'_>) {
     step();
     while reactor.turn(64) == Turn::More {}
+}
+
+/// Stores a value of [`MARKED`] bytes for a call and finds it, as a plugin does that holds a pointer to it.
+///
+/// # Panics
+///
+/// When the value is not stored, or not found.
+#[expect(clippy::unwrap_used, reason = "a model that cannot be set up must fail")]
+pub fn hold_state(runtime: &Runtime, sid: u64) {
+    runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+    assert!(runtime.get_state(sid, "k").is_some(), "a value that was stored is not found");
 }
 
 lazy_static! {

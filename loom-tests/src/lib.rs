@@ -18,7 +18,7 @@ pub use crate::{
     blocks::{CountBlocks, MARKED, frees, marked},
     bounds::{Bound, model, outcomes},
     drive::{
-        NOBODY, Woken, build, drain, is_guarded, is_rung, react_until, send, settings, small, step, stop, wait_for,
-        waker,
+        NOBODY, Woken, build, drain, hold_state, is_guarded, is_rung, react_until, send, settings, small, step, stop,
+        wait_for, waker,
     },
 };

@@ -6,8 +6,8 @@
 //! # Who frees
 //!
 //! The owner of a slot that is not open any more takes the whole list and may free it once no plugin thread reads it.
-//! A plugin thread that looks for a value counts itself into `readers` *before* it looks at the list, and out when it is done. One
-//! that stores a value reads no entry, and is not counted.
+//! A plugin thread that looks for a value, or stores one, counts itself into `readers` *before* it looks at the list, and out when it
+//! is done.
 //!
 //! 1. The owner takes the list before it looks at `readers`: it sees the reader, or the reader sees the list gone. (Both sides change
 //!    `readers` by a read-modify-write.)
@@ -69,15 +69,14 @@ impl Entries {
         Self { first: AtomicPtr::new(ptr::null_mut()), readers: AtomicU32::new(0) }
     }
 
-    /// Counts the calling thread in, before it looks at the list.
+    /// Counts the calling thread in. Look at the list only after this.
     fn reading(&self) -> Reading<'_> {
         // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the list gone.
         self.readers.fetch_add(1, Ordering::Acquire);
         Reading(self)
     }
 
-    /// Stores a value; false when there is no memory for it. The sid must have been seen open. Reads none of the entries that are there,
-    /// so that nobody need wait for it.
+    /// Stores a value; false when there is no memory for it. The sid must have been seen open.
     pub(crate) fn set(&self, sid: u64, key: &str, value: &[u8]) -> bool {
         let mut bytes = Vec::new();
         if bytes.try_reserve_exact(value.len()).is_err() {
@@ -93,6 +92,8 @@ impl Entries {
         });
         entry.watch.with_mut(|_| ());
         let entry = Box::into_raw(entry);
+        // What is linked below is not freed meanwhile: else it might be another entry at the same address, and the pointer of the old one.
+        let _linking = self.reading();
         // Ordering: Relaxed; the value is only linked and compared.
         let mut first = self.first.load(Ordering::Relaxed);
         loop {
@@ -131,8 +132,8 @@ impl Entries {
 
     /// Takes the whole list.
     pub(crate) fn take(&self) -> Taken {
-        // Ordering: Acquire; pairs with [prepend]: the entries are visible to who frees them.
-        Taken { first: self.first.swap(ptr::null_mut(), Ordering::Acquire) }
+        // Ordering: Relaxed; `is_unread` comes before anything is done with the list, and acquires what was done to it.
+        Taken { first: self.first.swap(ptr::null_mut(), Ordering::Relaxed) }
     }
 
     /// Whether a list taken before this call is read by nobody.

@@ -2,7 +2,7 @@
 //! slot's own word.
 
 use loom::{sync::Arc, thread};
-use nylon_ring_loom_tests::{Bound, MARKED, NOBODY, marked, model, small};
+use nylon_ring_loom_tests::{Bound, MARKED, NOBODY, hold_state, marked, model, small};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 
 /// The difference between the sids of a slot's next call and this one, in a runtime of one shard with few slots.
@@ -76,8 +76,7 @@ fn orphan_behind_a_full_ring() {
         let call = runtime.open(0).unwrap();
         let filler = runtime.open(0).unwrap();
         let (sid, other) = (call.sid(), filler.sid());
-        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(sid, "k").is_some());
+        hold_state(&runtime, sid);
         let shared = runtime.clone();
         let plugin = thread::spawn(move || {
             shared.send(other, NrStatus::Ok, &[]);
@@ -126,8 +125,7 @@ fn two_orphans_behind_a_full_ring() {
         let runtime = Arc::new(small(1, 2));
         let sids = [(); 2].map(|()| {
             let call = runtime.open(0).unwrap();
-            runtime.set_state(call.sid(), "k", &[1; MARKED]).unwrap();
-            assert!(runtime.get_state(call.sid(), "k").is_some());
+            hold_state(&runtime, call.sid());
             call.sid()
         });
         drain(&runtime);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use loom::{cell::UnsafeCell, thread};
-use nylon_ring_loom_tests::{Bound, MARKED, frees, marked, model, outcomes, react_until, small, step};
+use nylon_ring_loom_tests::{Bound, MARKED, frees, hold_state, marked, model, outcomes, react_until, small, step};
 use nylon_ring_runtime::{NrStatus, Runtime, Turn};
 
 fn drain(runtime: &Runtime) {
@@ -129,8 +129,7 @@ fn orphan_against_complete() {
         let runtime = Arc::new(small(2, 1));
         let call = runtime.open(0).unwrap();
         let sid = call.sid();
-        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(sid, "k").is_some());
+        hold_state(&runtime, sid);
         let shared = runtime.clone();
         let plugin = thread::spawn(move || {
             shared.send(sid, NrStatus::Ok, &[]);
@@ -152,8 +151,7 @@ fn orphan_against_end() {
         let runtime = Arc::new(small(2, 1));
         let mut frames = runtime.open_stream(0).unwrap();
         let sid = frames.sid();
-        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(sid, "k").is_some());
+        hold_state(&runtime, sid);
         let shared = runtime.clone();
         let plugin = thread::spawn(move || {
             shared.send(sid, NrStatus::StreamEnd, &[]);
@@ -177,8 +175,7 @@ fn two_orphans() {
         let runtime = Arc::new(small(2, 2));
         let [one, two] = [(); 2].map(|()| {
             let call = runtime.open(0).unwrap();
-            runtime.set_state(call.sid(), "k", &[1; MARKED]).unwrap();
-            assert!(runtime.get_state(call.sid(), "k").is_some());
+            hold_state(&runtime, call.sid());
             call
         });
         let sids = [one.sid(), two.sid()];
@@ -212,8 +209,7 @@ fn an_end_against_the_next_orphan() {
         drop(first);
         let second = runtime.open_stream(0).unwrap();
         let sid = second.sid();
-        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(sid, "k").is_some());
+        hold_state(&runtime, sid);
         drop(second);
         plugin.join().unwrap();
         drain(&runtime);
@@ -233,8 +229,7 @@ fn a_frame_against_an_orphan() {
         let runtime = Arc::new(small(2, 1));
         let stream = runtime.open_stream(0).unwrap();
         let sid = stream.sid();
-        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(sid, "k").is_some());
+        hold_state(&runtime, sid);
         let shared = runtime.clone();
         let plugin = thread::spawn(move || {
             shared.send(sid, NrStatus::Ok, &[]);
@@ -258,8 +253,7 @@ fn an_orphan_wakes_the_reactor() {
     model("state::an_orphan_wakes_the_reactor", Bound::Three, || {
         let runtime = Arc::new(small(1, 1));
         let call = runtime.open(0).unwrap();
-        runtime.set_state(call.sid(), "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(call.sid(), "k").is_some());
+        hold_state(&runtime, call.sid());
         let shared = runtime.clone();
         let reacting = thread::spawn(move || {
             react_until(shared.reactor(0).unwrap(), || shared.metrics().in_flight == 0);
@@ -286,8 +280,7 @@ fn the_end_after_an_overflow_against_drop() {
         let runtime = Arc::new(small(2, 1));
         let frames = runtime.open_stream(0).unwrap();
         let sid = frames.sid();
-        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
-        assert!(runtime.get_state(sid, "k").is_some());
+        hold_state(&runtime, sid);
         runtime.send_overflow(sid, NrStatus::Ok);
         drain(&runtime);
         let value = Arc::new(Value(UnsafeCell::new(())));

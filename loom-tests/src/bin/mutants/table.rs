@@ -19,7 +19,7 @@ named by its name; where loom cannot see the change, a test of another kind is i
 
 const LEGEND: &str = "\
 `assert`: an outcome that no interleaving may have. `deadlock`: all threads sleep. `race`: two threads in one cell. `leak`: something
-was never freed, or twice. `no end`: stopped at ten times its time and a minute, or at loom's limit of steps. `crash`: a signal.
+was never freed, or twice. `no end`: stopped at ten times its time and some, or at loom's limit of steps. `crash`: a signal.
 ";
 
 const NOT_RUN: &str = "not run";
