@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CStr, c_void},
+    future::Future,
     path::Path,
     ptr::NonNull,
     sync::Arc,
@@ -14,14 +15,14 @@ use tokio::sync::OnceCell;
 
 use crate::{
     builder::HostBuilder,
-    call::Answer,
+    call::Call,
     context::Context,
     dispatch::{Plugin, Refusal},
     error::NylonRingHostError,
     loader::LoadedPlugin,
     metrics::{self, Metrics},
     payload::Payload,
-    request::{HighLevelRequest, RequestView},
+    request::{HighLevelRequest, Request as _, RequestView},
     shutdown,
     stream::StreamReceiver,
 };
@@ -108,18 +109,12 @@ impl NylonRingHost {
     /// not take the request, [`Overflow`](NylonRingHostError::Overflow) when the result does not fit the buffer limit,
     /// [`ShuttingDown`](NylonRingHostError::ShuttingDown) and [`Closed`](NylonRingHostError::Closed) before and after
     /// `handle` when the host is shut down, [`TooLarge`](NylonRingHostError::TooLarge) for text of 4 GiB or more.
-    pub async fn call(&self, request: HighLevelRequest) -> Result<(NrStatus, Vec<u8>), NylonRingHostError> {
-        let mut pending = self.inner.open()?;
-        let sid = pending.sid();
-        let handled = request.with_abi(|abi| pending.inline(|| self.inner.plugin.handle(sid, abi)));
-        let mut pending = self.inner.accepted(pending, handled, Pending::refuse)?;
-        // The request is not needed any more: `handle` copied what it wants.
-        drop(request);
-        let reply = match pending.try_take() {
-            Some(answer) => answer.map_err(NylonRingHostError::waiting)?,
-            None => Answer::new(self.inner.context, pending).await?,
-        };
-        Ok((reply.status(), reply.into_vec()))
+    #[inline]
+    pub fn call(
+        &self,
+        request: HighLevelRequest,
+    ) -> impl Future<Output = Result<(NrStatus, Vec<u8>), NylonRingHostError>> + Send + Unpin {
+        Call::new(&self.inner, request)
     }
 
     /// As [`call`](Self::call), on a request that is borrowed: nothing is allocated on its way, and nothing at all for a
@@ -129,16 +124,11 @@ impl NylonRingHost {
     ///
     /// As [`call`](Self::call).
     #[inline]
-    pub async fn call_view(&self, request: RequestView<'_>) -> Result<(NrStatus, Payload), NylonRingHostError> {
-        let mut pending = self.inner.open()?;
-        let sid = pending.sid();
-        let handled = request.with_abi(|abi| pending.inline(|| self.inner.plugin.handle(sid, abi)));
-        let mut pending = self.inner.accepted(pending, handled, Pending::refuse)?;
-        let reply = match pending.try_take() {
-            Some(answer) => answer.map_err(NylonRingHostError::waiting)?,
-            None => Answer::new(self.inner.context, pending).await?,
-        };
-        Ok((reply.status(), Payload::from(reply)))
+    pub fn call_view<'a>(
+        &'a self,
+        request: RequestView<'a>,
+    ) -> impl Future<Output = Result<(NrStatus, Payload), NylonRingHostError>> + Send + Unpin + 'a {
+        Call::new(&self.inner, request)
     }
 
     /// Calls the plugin and returns a receiver for its frames. Dropping the receiver gives the stream up.
@@ -179,28 +169,22 @@ impl NylonRingHost {
     }
 }
 
-type Handled = Result<Result<(), Refusal>, NylonRingHostError>;
+pub(crate) type Handled = Result<Result<(), Refusal>, NylonRingHostError>;
 
 impl Inner {
     #[inline]
-    fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
+    pub(crate) fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
         let context = self.context;
         context.runtime.open(context.seats.shard()).map_err(NylonRingHostError::opening)
     }
 
-    /// Goes on with a call that the plugin took, or closes it.
-    #[inline]
-    fn accepted<T>(&self, open: T, handled: Handled, refuse: fn(T)) -> Result<T, NylonRingHostError> {
+    /// Whether the plugin took a call; if not, the call is to be closed.
+    #[inline(always)]
+    pub(crate) fn accepted(&self, handled: Handled) -> Result<(), NylonRingHostError> {
         match handled {
-            Ok(Ok(())) => Ok(open),
-            Ok(Err(refusal)) => {
-                refuse(open);
-                Err(self.refused(refusal))
-            }
-            Err(error) => {
-                refuse(open);
-                Err(error)
-            }
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => Err(self.refused(refusal)),
+            Err(error) => Err(error),
         }
     }
 
@@ -220,7 +204,10 @@ impl Inner {
         let context = self.context;
         let mut receiver = context.runtime.open_stream(context.seats.shard()).map_err(NylonRingHostError::opening)?;
         let handled = hand_over(&mut receiver);
-        let receiver = self.accepted(receiver, handled, Receiver::refuse)?;
+        if let Err(error) = self.accepted(handled) {
+            receiver.refuse();
+            return Err(error);
+        }
         Ok(StreamReceiver::new(self.clone(), receiver))
     }
 }

@@ -79,28 +79,28 @@ impl fmt::Debug for AbiRequest<'_> {
     }
 }
 
-impl HighLevelRequest {
+/// Either form.
+pub(crate) trait Request {
     /// Runs `f` on the ABI's view of this request.
     ///
     /// # Errors
     ///
     /// [`NylonRingHostError::TooLarge`] where a part is longer than the ABI can say; `f` does not run.
-    #[inline]
-    pub(crate) fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError>;
+}
+
+impl Request for HighLevelRequest {
+    #[inline(always)]
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
         let headers = self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let parts = Parts { method: &self.method, path: &self.path, query: &self.query, body: &self.body };
         parts.with_headers(headers, f)
     }
 }
 
-impl RequestView<'_> {
-    /// Runs `f` on the ABI's view of this request.
-    ///
-    /// # Errors
-    ///
-    /// [`NylonRingHostError::TooLarge`] where a part is longer than the ABI can say; `f` does not run.
-    #[inline]
-    pub(crate) fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+impl Request for RequestView<'_> {
+    #[inline(always)]
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
         let parts = Parts { method: self.method, path: self.path, query: self.query, body: self.body };
         parts.with_headers(self.headers.iter().copied(), f)
     }
@@ -115,12 +115,15 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    #[inline]
+    #[inline(always)]
     fn with_headers<R>(
         self,
         headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
         f: impl FnOnce(AbiRequest<'_>) -> R,
     ) -> Result<R, NylonRingHostError> {
+        if headers.len() == 0 {
+            return self.with_views(&[], f);
+        }
         let mut inline = ArrayVec::<_, INLINE_HEADERS>::new();
         let heap;
         let views = if headers.len() <= INLINE_HEADERS {
@@ -136,7 +139,7 @@ impl<'a> Parts<'a> {
         self.with_views(views, f)
     }
 
-    #[inline]
+    #[inline(always)]
     fn with_views<R>(self, headers: &[NrHeader], f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
         let lengths = self.method.len() | self.path.len() | self.query.len() | headers.len();
         if lengths > MAX_LEN {

@@ -48,7 +48,7 @@ pub(crate) struct Consumer {
 #[derive(Debug)]
 pub(crate) enum Chore {
     /// Put the state of a given-up call aside, and free its slot.
-    Orphan { slot: usize, sid: u64 },
+    Orphan { sid: u64 },
     /// Free entries that a plugin thread was reading.
     FreeEntries { slot: usize, taken: state::Taken },
 }
@@ -386,15 +386,15 @@ impl Drain<'_> {
         let mut again = Vec::new();
         while let Some(chore) = self.shard.chores.pop() {
             match chore {
-                Chore::Orphan { slot: index, sid } => {
-                    let slot = &self.shard.slab.slots()[index];
+                Chore::Orphan { sid } => {
+                    let slot = &self.shard.slab.slots()[self.shard.layout.slot(sid)];
                     if let Some(kind) = slot.orphan_waits_for() {
                         self.consumer.orphans.insert(sid, (kind, slot.entries.take()));
                         // `retire` follows with a Release, and a producer that sees its word sees this.
                         self.count_orphans(kind, 1);
                     }
                     slot.retire(self.shard.layout.generation_step());
-                    self.shard.free(index);
+                    self.shard.free(slot, sid);
                 }
                 Chore::FreeEntries { slot, taken } if self.shard.slab.slots()[slot].entries.is_unread() => {
                     self.shard.ledger.release(self.shard.index, taken.cost());

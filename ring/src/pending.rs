@@ -23,8 +23,8 @@ use crate::{
 #[must_use = "dropping it gives the call up"]
 pub struct Pending<'rt> {
     shard: &'rt Shard,
+    slot: &'rt Slot,
     sid: u64,
-    index: usize,
     open: bool,
     /// The answer, if this thread gave it itself.
     answer: Option<Reply>,
@@ -32,8 +32,8 @@ pub struct Pending<'rt> {
 
 impl<'rt> Pending<'rt> {
     #[inline]
-    pub(crate) fn new(shard: &'rt Shard, index: usize, sid: u64) -> Self {
-        Self { shard, sid, index, open: true, answer: None }
+    pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
+        Self { shard, slot, sid, open: true, answer: None }
     }
 
     /// The sid under which the result must be sent.
@@ -61,14 +61,9 @@ impl<'rt> Pending<'rt> {
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f);
         if self.open {
-            self.slot().set_handing_over(false);
+            self.slot.set_handing_over(false);
         }
         result
-    }
-
-    #[inline]
-    fn slot(&self) -> &'rt Slot {
-        &self.shard.slab.slots()[self.index]
     }
 
     /// The result, if it is there; looks into the shard's ring first.
@@ -85,9 +80,9 @@ impl<'rt> Pending<'rt> {
         if let Some(reply) = self.answer.take() {
             return Some(self.take_inline(reply));
         }
-        if !self.slot().is_answered() {
+        if !self.slot.is_answered() {
             self.shard.help();
-            if !self.slot().is_answered() {
+            if !self.slot.is_answered() {
                 return None;
             }
         }
@@ -99,9 +94,9 @@ impl<'rt> Pending<'rt> {
     fn take(&mut self) -> Result<Reply, RuntimeError> {
         self.open = false;
         // SAFETY: we opened the slot, it is answered, and `open` says that this is the first time.
-        let reply = unsafe { self.slot().take_result() };
+        let reply = unsafe { self.slot.take_result() };
         self.discharge(&reply);
-        self.shard.free_answered(self.index);
+        self.shard.free_answered(self.slot, self.sid);
         self.checked(reply)
     }
 
@@ -111,13 +106,13 @@ impl<'rt> Pending<'rt> {
         self.open = false;
         self.discharge(&reply);
         // The plugin has answered: what it holds of the state is not valid any more.
-        let outcome = self.shard.give_up(self.index, false);
+        let outcome = self.shard.give_up(self.slot, false);
         if outcome == GivenUp::Late {
             self.drop_second();
         } else {
-            self.slot().answered_inline.add(1);
+            self.slot.answered_inline.add(1);
         }
-        self.shard.release_slot(self.index, self.sid, outcome);
+        self.shard.release_slot(self.slot, self.sid, outcome);
         self.checked(reply)
     }
 
@@ -126,7 +121,7 @@ impl<'rt> Pending<'rt> {
     #[cold]
     fn drop_second(&self) {
         // SAFETY: the slot is answered and ours, and the result was not taken.
-        self.discharge(&unsafe { self.slot().take_result() });
+        self.discharge(&unsafe { self.slot.take_result() });
         self.shard.counters.duplicate_inline.add_shared(1);
     }
 
@@ -163,15 +158,15 @@ impl<'rt> Pending<'rt> {
             self.discharge(&answer);
             self.shard.counters.unknown_at_door.add_shared(1);
         }
-        let outcome = self.shard.give_up(self.index, keep_leased);
+        let outcome = self.shard.give_up(self.slot, keep_leased);
         if outcome == GivenUp::Late {
             // SAFETY: the slot is answered and ours; `open` was true, so the result was not taken.
-            self.discharge(&unsafe { self.slot().take_result() });
+            self.discharge(&unsafe { self.slot.take_result() });
             self.shard.counters.abandoned.add_shared(1);
         } else {
             self.shard.counters.cancelled.add_shared(1);
         }
-        self.shard.release_slot(self.index, self.sid, outcome);
+        self.shard.release_slot(self.slot, self.sid, outcome);
     }
 }
 
@@ -184,10 +179,10 @@ impl Future for Pending<'_> {
         if let Some(result) = this.try_take() {
             return Poll::Ready(result);
         }
-        this.slot().waker.register(cx.waker());
-        if this.slot().park() {
+        this.slot.waker.register(cx.waker());
+        if this.slot.park() {
             // Nobody else takes it, and a slot that is free must not hold on to a task.
-            drop(this.slot().waker.take());
+            drop(this.slot.waker.take());
             return Poll::Ready(this.take());
         }
         // Ordering: Relaxed; `Runtime::close` disturbs every slot after it has set the flag: a caller that registered its waker

@@ -20,16 +20,16 @@ use crate::{
 #[must_use = "dropping it gives the stream up"]
 pub struct Receiver<'rt> {
     shard: &'rt Shard,
+    slot: &'rt Slot,
     sid: u64,
-    index: usize,
     open: bool,
     /// Frames that were handed over, and not taken yet.
     runs: Runs,
 }
 
 impl<'rt> Receiver<'rt> {
-    pub(crate) fn new(shard: &'rt Shard, index: usize, sid: u64) -> Self {
-        Self { shard, sid, index, open: true, runs: Runs::default() }
+    pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
+        Self { shard, slot, sid, open: true, runs: Runs::default() }
     }
 
     /// The sid under which frames must be sent.
@@ -54,13 +54,9 @@ impl<'rt> Receiver<'rt> {
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, None, f);
         if self.open {
-            self.slot().set_handing_over(false);
+            self.slot.set_handing_over(false);
         }
         result
-    }
-
-    fn slot(&self) -> &'rt Slot {
-        &self.shard.slab.slots()[self.index]
     }
 
     /// The next frame that was handed over.
@@ -68,7 +64,7 @@ impl<'rt> Receiver<'rt> {
     fn pop(&mut self) -> Option<Reply> {
         loop {
             let Some(run) = self.runs.first() else {
-                self.runs = self.slot().frames.take();
+                self.runs = self.slot.frames.take();
                 self.runs.first()?;
                 continue;
             };
@@ -129,8 +125,8 @@ impl<'rt> Receiver<'rt> {
         if let Some(frame) = self.try_next() {
             return Poll::Ready(Some(frame));
         }
-        self.slot().waker.register(cx.waker());
-        let _ = self.slot().park();
+        self.slot.waker.register(cx.waker());
+        let _ = self.slot.park();
         // A frame that was queued before we parked has not woken us.
         if let Some(frame) = self.try_next() {
             return Poll::Ready(Some(frame));
@@ -167,18 +163,18 @@ impl<'rt> Receiver<'rt> {
         if !self.open {
             return;
         }
-        let outcome = self.shard.give_up(self.index, keep_leased);
+        let outcome = self.shard.give_up(self.slot, keep_leased);
         if outcome == GivenUp::Late {
             // A slot that is free must not hold on to a task.
-            drop(self.slot().waker.take());
+            drop(self.slot.waker.take());
         } else if !ended {
             self.shard.counters.cancelled.add_shared(1);
         }
         // The frames that are left are taken before anyone else can open the slot.
         self.shard.discard(std::mem::take(&mut self.runs));
-        self.shard.discard(self.slot().frames.take());
+        self.shard.discard(self.slot.frames.take());
         self.open = false;
-        self.shard.release_slot(self.index, self.sid, outcome);
+        self.shard.release_slot(self.slot, self.sid, outcome);
     }
 }
 

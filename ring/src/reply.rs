@@ -45,6 +45,9 @@ impl Reply {
     #[inline(always)]
     pub fn copy(status: NrStatus, bytes: &[u8]) -> Option<Self> {
         let status = status as u32;
+        if bytes.is_empty() {
+            return Some(Self { len: 0, status, data: Data { inline: [MaybeUninit::uninit(); INLINE] } });
+        }
         if bytes.len() <= INLINE {
             let mut inline = [MaybeUninit::uninit(); INLINE];
             // SAFETY: `bytes` has at most INLINE bytes, and a local array overlaps nothing of the caller's.

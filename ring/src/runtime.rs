@@ -212,8 +212,8 @@ impl Runtime {
     #[inline]
     pub fn open(&self, shard: usize) -> Result<Pending<'_>, RuntimeError> {
         let shard = self.shard(shard)?;
-        let (index, sid) = shard.open(Kind::Unary)?;
-        Ok(Pending::new(shard, index, sid))
+        let (slot, sid) = shard.open(Kind::Unary)?;
+        Ok(Pending::new(shard, slot, sid))
     }
 
     /// Opens a streaming call on a shard.
@@ -224,8 +224,8 @@ impl Runtime {
     #[inline]
     pub fn open_stream(&self, shard: usize) -> Result<Receiver<'_>, RuntimeError> {
         let shard = self.shard(shard)?;
-        let (index, sid) = shard.open(Kind::Stream)?;
-        Ok(Receiver::new(shard, index, sid))
+        let (slot, sid) = shard.open(Kind::Stream)?;
+        Ok(Receiver::new(shard, slot, sid))
     }
 
     /// Sends one result, or one frame of a stream, for whatever call `sid` names; copies `bytes`.

@@ -148,10 +148,10 @@ impl Shard {
     pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         let len = bytes.len() as u64;
         let reply = if len > UNCHARGED { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
-        let reply = reply.unwrap_or_else(|| Reply::overflow(status));
+        let record = Record { sid, reply: reply.unwrap_or_else(|| Reply::overflow(status)) };
         match inline_scope::with(self, |scope| scope.is_for(sid).then_some(scope.is_answered())).flatten() {
-            None => self.push(Record { sid, reply }),
-            Some(answered) => self.answer_inline(Record { sid, reply }, answered),
+            None => self.push(record),
+            Some(answered) => self.answer_inline(record, answered),
         }
     }
 
@@ -297,24 +297,24 @@ impl Shard {
 
     // --- callers ---
 
-    /// Opens a slot; returns its index and sid.
+    /// Opens a slot; returns it and its sid.
     #[inline]
-    pub(crate) fn open(&self, kind: Kind) -> Result<(usize, u64), RuntimeError> {
+    pub(crate) fn open(&self, kind: Kind) -> Result<(&Slot, u64), RuntimeError> {
         // Ordering: Relaxed; a call that is opened while the runtime closes finds out when it parks.
         if self.closed.load(Ordering::Relaxed) {
             return Err(RuntimeError::Closed);
         }
-        let index = match self.slab.pop() {
-            Some(index) => index,
+        let (slot, index) = match self.slab.pop() {
+            Some(popped) => popped,
             None => self.pop_after_chores().ok_or_else(|| self.none_free())?,
         };
-        let generation = self.slab.slots()[index].open(kind);
-        Ok((index, self.layout.sid(generation, self.index, index)))
+        let generation = slot.open(kind);
+        Ok((slot, self.layout.sid(generation, self.index, index)))
     }
 
     /// Slots may wait for a consumer that nobody drives.
     #[cold]
-    fn pop_after_chores(&self) -> Option<usize> {
+    fn pop_after_chores(&self) -> Option<(&Slot, usize)> {
         // Ordering: Relaxed; a hint.
         if !self.chores_wait.load(Ordering::Relaxed) {
             return None;
@@ -334,24 +334,25 @@ impl Shard {
 
     /// Frees an answered slot: `DONE`, its result taken, or `ENDED`.
     #[inline]
-    pub(crate) fn free_answered(&self, index: usize) {
-        self.slab.slots()[index].retire(self.layout.generation_step());
-        self.free(index);
+    pub(crate) fn free_answered(&self, slot: &Slot, sid: u64) {
+        slot.retire(self.layout.generation_step());
+        self.free(slot, sid);
     }
 
-    /// Puts a slot that is not open any more back on the free list, without its state.
+    /// Puts a slot that is not open any more back on the free list, without its state. `sid` is any that the slot had.
     #[inline]
-    pub(crate) fn free(&self, index: usize) {
-        if !self.slab.slots()[index].entries.is_empty() {
-            self.free_entries(index);
+    pub(crate) fn free(&self, slot: &Slot, sid: u64) {
+        let index = self.layout.slot(sid);
+        if !slot.entries.is_empty() {
+            self.free_entries(slot, index);
         }
-        self.slab.slots()[index].set_handing_over(true);
-        self.slab.push(index);
+        slot.set_handing_over(true);
+        self.slab.push(slot, index);
     }
 
     #[cold]
-    fn free_entries(&self, index: usize) {
-        let taken = self.slab.slots()[index].entries.take();
+    fn free_entries(&self, slot: &Slot, index: usize) {
+        let taken = slot.entries.take();
         self.free_taken(index, taken);
     }
 
@@ -366,16 +367,18 @@ impl Shard {
 
     /// Gives up a call, if it is still open. With `keep_leased`, pointers into the state that the plugin holds stay valid
     /// until its terminal result. The slot stays the caller's, until [`release_slot`](Self::release_slot).
-    pub(crate) fn give_up(&self, index: usize, keep_leased: bool) -> GivenUp {
-        self.slab.slots()[index].give_up(self.layout.generation_step(), keep_leased)
+    #[inline]
+    pub(crate) fn give_up(&self, slot: &Slot, keep_leased: bool) -> GivenUp {
+        slot.give_up(self.layout.generation_step(), keep_leased)
     }
 
     /// Frees the slot of a call that was given up, at once or as soon as the consumer has put its state aside.
-    pub(crate) fn release_slot(&self, index: usize, sid: u64, outcome: GivenUp) {
+    #[inline]
+    pub(crate) fn release_slot(&self, slot: &Slot, sid: u64, outcome: GivenUp) {
         match outcome {
-            GivenUp::Free => self.free(index),
-            GivenUp::Late => self.free_answered(index),
-            GivenUp::Orphan => self.chore(Chore::Orphan { slot: index, sid }),
+            GivenUp::Free => self.free(slot, sid),
+            GivenUp::Late => self.free_answered(slot, sid),
+            GivenUp::Orphan => self.chore(Chore::Orphan { sid }),
         }
     }
 
@@ -389,6 +392,7 @@ impl Shard {
     }
 
     /// Leaves work to the consumer.
+    #[cold]
     fn chore(&self, chore: Chore) {
         self.chores.push(chore);
         // Ordering: Release; pairs with the swap in `Drain::do_chores`. The doorbell makes sure that somebody looks. An exchange like

@@ -12,7 +12,9 @@ pub(crate) const STATE_BITS: u32 = 5;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SidLayout {
     slot_bits: u32,
-    shard_bits: u32,
+    slot_mask: u64,
+    shard_mask: u64,
+    generation_mask: u64,
 }
 
 impl SidLayout {
@@ -20,31 +22,36 @@ impl SidLayout {
     pub(crate) fn new(shards: u64, slots: u64) -> Self {
         let shard_bits = bits_for(shards);
         let slot_bits = bits_for(slots).max(STATE_BITS.saturating_sub(shard_bits));
-        Self { slot_bits, shard_bits }
+        Self {
+            slot_bits,
+            slot_mask: (1 << slot_bits) - 1,
+            shard_mask: (1 << shard_bits) - 1,
+            generation_mask: u64::MAX << (slot_bits + shard_bits),
+        }
     }
 
     /// The bits of a sid, and of a state word, that hold the generation.
     #[inline]
     pub(crate) fn generation_mask(self) -> u64 {
-        !(self.generation_step() - 1)
+        self.generation_mask
     }
 
     /// The difference between one generation and the next; additions wrap.
     #[inline]
     pub(crate) fn generation_step(self) -> u64 {
-        1 << (self.slot_bits + self.shard_bits)
+        self.generation_mask.wrapping_neg()
     }
 
     /// The shard a sid names; it may not exist when the sid is forged.
     #[inline]
     pub(crate) fn shard(self, sid: u64) -> usize {
-        ((sid >> self.slot_bits) & ((1 << self.shard_bits) - 1)) as usize
+        ((sid >> self.slot_bits) & self.shard_mask) as usize
     }
 
     /// The slot a sid names; it may not exist when the sid is forged.
     #[inline]
     pub(crate) fn slot(self, sid: u64) -> usize {
-        (sid & ((1 << self.slot_bits) - 1)) as usize
+        (sid & self.slot_mask) as usize
     }
 
     /// The sid of a shard's slot in the generation whose bits are set in `generation`.

@@ -52,31 +52,33 @@ impl Slab {
 
     /// Takes a free slot off the list; it is the caller's until it is pushed back.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<usize> {
+    pub(crate) fn pop(&self) -> Option<(&Slot, usize)> {
         // Ordering: Acquire, here and on failure; `next` of the first slot is visible (pairs with [free]).
         let mut head = self.free.load(Ordering::Acquire);
         loop {
             let index = (head as u32).checked_sub(1)? as usize;
+            let slot = self.slots.get(index)?;
             // Ordering: Relaxed; if the slot was popped meanwhile the value is stale, and the tag makes the exchange fail.
-            let next = self.slots.get(index)?.next.load(Ordering::Relaxed);
+            let next = slot.next.load(Ordering::Relaxed);
             let to = (head & !(TAG - 1)).wrapping_add(TAG) | u64::from(next);
             // Ordering: Relaxed on success; the tag says that this is the head that was acquired, and an exchange carries on what
             // the pushes before it released. Acquire on failure, as above.
             match self.free.compare_exchange_weak(head, to, Ordering::Relaxed, Ordering::Acquire) {
-                Ok(_) => return Some(index),
+                Ok(_) => return Some((slot, index)),
                 Err(now) => head = now,
             }
         }
     }
 
-    /// Puts a slot back.
+    /// Puts `slot` back, whose number is `index`.
     #[inline]
-    pub(crate) fn push(&self, index: usize) {
+    pub(crate) fn push(&self, slot: &Slot, index: usize) {
+        debug_assert!(std::ptr::eq(slot, &self.slots[index]));
         // Ordering: Relaxed; the value is only compared.
         let mut head = self.free.load(Ordering::Relaxed);
         loop {
             // Ordering: Relaxed; the exchange below releases it.
-            self.slots[index].next.store(head as u32 & !STOPPED, Ordering::Relaxed);
+            slot.next.store(head as u32 & !STOPPED, Ordering::Relaxed);
             let stopped = head & u64::from(STOPPED);
             let to = (head & !(TAG - 1)).wrapping_add(TAG) | stopped | (index as u64 + 1);
             // Ordering: Release; [free]. Relaxed on failure: the value is only compared.

@@ -93,26 +93,27 @@ pub(crate) enum Past {
 
 /// One place for a call in flight.
 #[derive(Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(crate) struct Slot {
+    // The first cache line has all that a call touches whose answer is given by its own thread.
     /// Generation, phase and flags; see the table above.
     state: AtomicU64,
+    /// How many calls of this slot were answered by their own thread. Written by the caller that has the slot.
+    pub(crate) answered_inline: Tally,
+    /// What `set_state` stored for the call that is open.
+    pub(crate) entries: Entries,
     /// The next free slot, one-based, while this one is on the free list.
     pub(crate) next: AtomicU32,
+    /// Whether whoever has the slot may still be handing the call to a plugin. Written by the slot's owner: false when the
+    /// hand-over is done, true again before the slot is free. A stale `true` is legal.
+    handing_over: AtomicBool,
     pub(crate) waker: AtomicWaker,
     result: UnsafeCell<MaybeUninit<Reply>>,
     /// Frames on their way to the stream's receiver.
     pub(crate) frames: Frames,
-    /// What `set_state` stored for the call that is open.
-    pub(crate) entries: Entries,
     /// Which records of a call have passed the limit: generation bits, and a flag for each `Past`. Written by producers that
     /// found ring and ledger full.
     past_limit: AtomicU64,
-    /// Whether whoever has the slot may still be handing the call to a plugin. Written by the slot's owner: false when the
-    /// hand-over is done, true again before the slot is free. A stale `true` is legal.
-    handing_over: AtomicBool,
-    /// How many calls of this slot were answered by their own thread. Written by the caller that has the slot.
-    pub(crate) answered_inline: Tally,
 }
 
 // SAFETY: the cells are ordered by the state word; the table above says who may touch them when.
@@ -154,14 +155,14 @@ impl Slot {
     pub(crate) fn new(generation: u64) -> Self {
         Self {
             state: AtomicU64::new(generation | FREE),
+            answered_inline: Tally::new(),
+            entries: Entries::new(),
             next: AtomicU32::new(0),
+            handing_over: AtomicBool::new(true),
             waker: AtomicWaker::new(),
             result: UnsafeCell::new(MaybeUninit::uninit()),
             frames: Frames::new(),
-            entries: Entries::new(),
             past_limit: AtomicU64::new(generation),
-            handing_over: AtomicBool::new(true),
-            answered_inline: Tally::new(),
         }
     }
 
