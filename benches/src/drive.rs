@@ -92,6 +92,9 @@ pub fn measure<C: Contender>(plugin: &Path, shape: &Shape, plan: Plan) -> Result
     })
 }
 
+/// Calls in flight that the plugin's queues are large enough for without being told: each one might hold them all.
+const QUEUE: usize = 2048;
+
 /// Loads the plugin and sets it up; for [`measure`], and for benchmarks and tests with a loop of their own.
 ///
 /// # Errors
@@ -101,6 +104,9 @@ pub async fn set_up<C: Contender>(plugin: &Path, shape: &Shape) -> Result<C, Ben
     let idle = shape.idle;
     host.control(&format!("/idle/{}/{}", idle.spins, idle.yields)).await?;
     host.control(&format!("/measure/{}", u32::from(shape.time_send))).await?;
+    if shape.in_flight > QUEUE {
+        host.control(&format!("/queue/{}", shape.in_flight)).await?;
+    }
     host.control(&format!("/threads/{}", shape.threads)).await?;
     Ok(host)
 }

@@ -44,6 +44,13 @@ async fn unary<C: Contender>(host: C) -> Result<(), BenchError> {
         ("/c", b"", vec![]),
         ("/be", b"", vec![]),
         ("/bk", b"", pattern(1024)),
+        ("/p/0", b"", vec![]),
+        ("/p/1", b"", pattern(1)),
+        ("/p/4096", b"", pattern(4096)),
+        ("/p/1048576", b"", pattern(1 << 20)),
+        ("/bp/0", b"", vec![]),
+        ("/bp/4096", b"", pattern(4096)),
+        ("/bp/1048576", b"", pattern(1 << 20)),
     ] {
         let len = expected.len();
         let fetched = host.fetch(path, body).await?;
@@ -67,7 +74,9 @@ async fn streams<C: Contender>(host: C) -> Result<(), BenchError> {
 }
 
 async fn refusals<C: Contender>(host: C) -> Result<(), BenchError> {
-    for path in ["/", "", "/b", "/bx", "/f/", "/f/x", "/threads/2", "/nothing"] {
+    for path in
+        ["/", "", "/b", "/bx", "/f/", "/f/x", "/p/", "/p/1048577", "/bp/x", "/bp/1048577", "/threads/2", "/nothing"]
+    {
         assert!(host.call(path, b"").await.is_err(), "{path}");
     }
     // And it goes on.
@@ -107,6 +116,14 @@ fn hosts_side_by_side<C: Contender>() {
     });
 }
 
+/// The plugin takes as many jobs as there may be calls in flight.
+fn many_in_flight<C: Contender>() {
+    let shape = Shape::of(Work::BG_EMPTY).on(Flavour::CurrentThread, 5000).against(1, Idle::PARK);
+    let plan = Plan { warm_up: Duration::from_millis(1), time: Duration::from_millis(10) };
+    let sample = drive::measure::<C>(&path(), &shape, plan).unwrap();
+    assert!(sample.results >= 5000);
+}
+
 macro_rules! contender {
     ($($module:ident $contender:ty;)+) => {$(
         mod $module {
@@ -130,6 +147,11 @@ macro_rules! contender {
             #[test]
             fn rows() {
                 super::rows::<$contender>();
+            }
+
+            #[test]
+            fn many_in_flight() {
+                super::many_in_flight::<$contender>();
             }
 
             #[test]

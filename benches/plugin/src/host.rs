@@ -3,6 +3,7 @@
 use std::ffi::c_void;
 
 use nylon_ring::{NrBytes, NrStatus};
+use nylon_ring_bench_work::{Sent, Status};
 
 type SendResult = unsafe extern "C" fn(*mut c_void, u64, NrStatus, NrBytes);
 
@@ -22,18 +23,30 @@ impl Host {
     pub(crate) fn new(ctx: *mut c_void, send_result: SendResult) -> Self {
         Self { ctx, send_result }
     }
+}
 
-    /// Sends a result or a frame; `Ok`, which is what `handle` then returns.
+impl nylon_ring_bench_work::Host for Host {
     #[inline]
-    pub(crate) fn send(&self, sid: u64, status: NrStatus, payload: &[u8]) -> NrStatus {
-        self.send_borrowed(sid, status, NrBytes::from_slice(payload))
+    fn send(&self, sid: u64, status: Status, payload: &'static [u8]) -> Sent {
+        self.send_copied(sid, status, payload)
     }
 
-    /// The same with bytes of the caller's.
     #[inline]
-    pub(crate) fn send_borrowed(&self, sid: u64, status: NrStatus, payload: NrBytes) -> NrStatus {
+    fn send_copied(&self, sid: u64, status: Status, payload: &[u8]) -> Sent {
         // SAFETY: the context belongs to the function, and the payload lives until it returns.
-        unsafe { (self.send_result)(self.ctx, sid, status, payload) };
-        NrStatus::Ok
+        unsafe { (self.send_result)(self.ctx, sid, self::status(status), NrBytes::from_slice(payload)) };
+        Sent::Taken
+    }
+}
+
+/// The same status in the ABI's words.
+#[inline]
+pub(crate) fn status(status: Status) -> NrStatus {
+    match status {
+        Status::Ok => NrStatus::Ok,
+        Status::Err => NrStatus::Err,
+        Status::Invalid => NrStatus::Invalid,
+        Status::Unsupported => NrStatus::Unsupported,
+        Status::StreamEnd => NrStatus::StreamEnd,
     }
 }

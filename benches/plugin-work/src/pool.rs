@@ -16,25 +16,24 @@ use std::{
 };
 
 use crossbeam::{queue::ArrayQueue, utils::CachePadded};
-use nylon_ring::NrStatus;
 
 use crate::{
-    FRAME, PATTERN, Settings,
     clock::{self, Mark},
-    host::Host,
+    pattern::{FRAME, KIB, pattern},
+    settings::Settings,
     stats::{self, Histogram},
+    work::{Host, Status, send_at_last},
 };
 
-/// Jobs that may wait for one thread: more than any benchmark has in flight, and little enough to stay in cache.
-const QUEUE: usize = 2048;
-
 /// What a thread is to answer.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
     /// An empty result.
     Empty,
     /// A result of 1 KiB.
     Kib,
+    /// A result of so many bytes.
+    Payload(u32),
     /// So many frames of 64 B, then the end.
     Frames(u32),
 }
@@ -70,13 +69,14 @@ pub(crate) struct Pool {
 
 impl Pool {
     /// Starts `threads` threads, at least one.
-    pub(crate) fn start(threads: u32, host: Host, settings: Arc<Settings>) -> io::Result<Self> {
+    pub(crate) fn start<H: Host>(threads: u32, host: &H, settings: &Arc<Settings>) -> io::Result<Self> {
+        let queue = settings.queue.load(Ordering::Relaxed).max(1) as usize;
         let stop = Arc::new(AtomicBool::new(false));
         let mut workers = Vec::new();
         let mut handles = Vec::new();
         for i in 0..threads.max(1) {
             let worker = Arc::new(Worker {
-                queue: ArrayQueue::new(QUEUE),
+                queue: ArrayQueue::new(queue),
                 parked: CachePadded::default(),
                 thread: OnceLock::new(),
                 working: AtomicBool::new(false),
@@ -84,7 +84,7 @@ impl Pool {
             });
             let handle = thread::Builder::new().name(format!("bench-{i}")).spawn({
                 let (worker, stop) = (Arc::clone(&worker), Arc::clone(&stop));
-                let (host, settings) = (host.clone(), Arc::clone(&settings));
+                let (host, settings) = (host.clone(), Arc::clone(settings));
                 move || worker.run(&host, &settings, &stop)
             })?;
             // The cell is new, so this sets it.
@@ -171,7 +171,7 @@ impl Worker {
         }
     }
 
-    fn run(&self, host: &Host, settings: &Settings, stop: &AtomicBool) {
+    fn run<H: Host>(&self, host: &H, settings: &Settings, stop: &AtomicBool) {
         loop {
             // Ordering: Relaxed; who has a result of a job sees it by way of the host, which handed the result over.
             self.working.store(true, Ordering::Relaxed);
@@ -179,13 +179,11 @@ impl Worker {
                 if settings.measure.load(Ordering::Relaxed) {
                     job.answer(|sid, status, payload| {
                         let start = clock::start();
-                        host.send(sid, status, payload);
+                        send_at_last(host, sid, status, payload);
                         self.times.record(clock::end().saturating_sub(start));
                     });
                 } else {
-                    job.answer(|sid, status, payload| {
-                        host.send(sid, status, payload);
-                    });
+                    job.answer(|sid, status, payload| send_at_last(host, sid, status, payload));
                 }
             }
             // Ordering: Release [idle]; what was recorded comes before; pairs with the load in `is_idle`.
@@ -229,15 +227,17 @@ impl Worker {
 
 impl Job {
     #[inline]
-    fn answer(self, send: impl Fn(u64, NrStatus, &[u8])) {
+    fn answer(self, send: impl Fn(u64, Status, &'static [u8])) {
         match self.kind {
-            Kind::Empty => send(self.sid, NrStatus::Ok, &[]),
-            Kind::Kib => send(self.sid, NrStatus::Ok, &PATTERN),
+            Kind::Empty => send(self.sid, Status::Ok, &[]),
+            Kind::Kib => send(self.sid, Status::Ok, KIB),
+            // Whoever made the job has checked the length.
+            Kind::Payload(len) => send(self.sid, Status::Ok, pattern(len as usize).unwrap_or_default()),
             Kind::Frames(frames) => {
                 for _ in 0..frames {
-                    send(self.sid, NrStatus::Ok, &PATTERN[..FRAME]);
+                    send(self.sid, Status::Ok, FRAME);
                 }
-                send(self.sid, NrStatus::StreamEnd, &[]);
+                send(self.sid, Status::StreamEnd, &[]);
             }
         }
     }
