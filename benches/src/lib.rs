@@ -7,7 +7,8 @@
 //! | module | what |
 //! | --- | --- |
 //! | [`MutexBaseline`] | the host that everybody writes first: a mutex, a map, a oneshot for each call |
-//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`] |
+//! | [`DashMapBaseline`] | the same with a map in shards |
+//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`], [`DashMap`] |
 //! | [`drive`] | one measurement: a runtime, tasks in a loop, results per second |
 //! | [`alloc`] | an allocator that counts |
 //! | [`compare`] | all rows, contenders in turn, and the report |
@@ -15,20 +16,20 @@
 //! | [`soak`] | not a measurement: whether the books balance, under everything at once |
 
 pub mod alloc;
+mod baseline;
 pub mod compare;
 mod contender;
 mod demo;
 pub mod drive;
 mod error;
-mod mutex_baseline;
 mod plugin_times;
 pub mod soak;
 pub mod work;
 
-pub use contender::{Contender, Mutex, MutexView, Ring, RingCall};
+pub use baseline::{BaselineError, BaselineStream, DashMapBaseline, MutexBaseline, OwnedFrame};
+pub use contender::{Contender, DashMap, Mutex, MutexView, Ring, RingCall};
 pub use demo::{Throughput, demo_throughput};
 pub use error::BenchError;
-pub use mutex_baseline::{BaselineError, BaselineStream, MutexBaseline, OwnedFrame};
 pub use plugin_times::PluginTimes;
 
 use std::path::PathBuf;

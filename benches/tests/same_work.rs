@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 
 use nylon_ring::NrStatus;
 use nylon_ring_benches::{
-    BenchError, Contender, Mutex, MutexView, Ring, RingCall,
+    BenchError, Contender, DashMap, Mutex, MutexView, Ring, RingCall,
     compare::CASES,
     drive::{self, Plan},
     plugin,
@@ -165,6 +165,7 @@ macro_rules! contender {
 contender! {
     mutex Mutex;
     mutex_view MutexView;
+    dashmap DashMap;
     ring Ring;
     ring_call RingCall;
 }

@@ -9,7 +9,7 @@ use super::{
     report::{Report, Row},
 };
 use crate::{
-    BenchError, Contender, Mutex, MutexView, Ring, RingCall,
+    BenchError, Contender, DashMap, Mutex, MutexView, Ring, RingCall,
     drive::{self, Plan, Sample},
 };
 
@@ -20,6 +20,9 @@ pub enum ContenderId {
     Mutex,
     /// The mutex baseline with borrowed requests.
     MutexView,
+    /// The baseline with maps in shards, with owned requests.
+    #[value(name = "dashmap")]
+    DashMap,
     /// This project's host with borrowed requests.
     Ring,
     /// This project's host with owned requests.
@@ -33,6 +36,7 @@ impl ContenderId {
         match self {
             Self::Mutex => Mutex::NAME,
             Self::MutexView => MutexView::NAME,
+            Self::DashMap => DashMap::NAME,
             Self::Ring => Ring::NAME,
             Self::RingCall => RingCall::NAME,
         }
@@ -42,6 +46,7 @@ impl ContenderId {
         match self {
             Self::Mutex => drive::measure::<Mutex>(plugin, &case.shape, plan),
             Self::MutexView => drive::measure::<MutexView>(plugin, &case.shape, plan),
+            Self::DashMap => drive::measure::<DashMap>(plugin, &case.shape, plan),
             Self::Ring => drive::measure::<Ring>(plugin, &case.shape, plan),
             Self::RingCall => drive::measure::<RingCall>(plugin, &case.shape, plan),
         }

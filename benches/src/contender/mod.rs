@@ -2,7 +2,7 @@
 //!
 //! Generic all the way: the futures of a contender are its own types, unboxed, so that nobody pays for the harness.
 
-mod mutex;
+mod baseline;
 mod ring;
 
 use std::{future::Future, path::Path};
@@ -11,7 +11,7 @@ use nylon_ring::NrStatus;
 
 use crate::BenchError;
 
-pub use mutex::{Mutex, MutexView};
+pub use baseline::{DashMap, Mutex, MutexView};
 pub use ring::{Ring, RingCall};
 
 /// A host that is measured. Clones are the same host.

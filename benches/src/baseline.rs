@@ -1,24 +1,29 @@
-//! The mutex baseline: the host that everybody writes first, written well.
+//! The baselines: the host that everybody writes first, written well, and the same with a sharded map.
 //!
-//! `host_ctx` is an `Arc` of what is in flight: a mutex around a map from the sid to the sender of a oneshot channel
-//! (unary calls), and another one to the sender of an unbounded channel (streams). `send_result` copies the payload,
-//! locks, looks the sid up, unlocks, sends. Sids count up; the lowest bit says which of the two maps, so that a result
-//! costs one lock and one look-up.
+//! `host_ctx` is an `Arc` of what is in flight: a map from the sid to the sender of a oneshot channel (unary calls), and
+//! another one to the sender of an unbounded channel (streams). `send_result` copies the payload, looks the sid up,
+//! sends. Sids count up; the lowest bit says which of the two maps, so that a result costs one look-up.
 //!
-//! All from the standard library and tokio, nothing slower than it must be: no lock is held while a payload is copied
-//! or a task woken. It trusts its plugin: the benchmarks' own.
+//! How the maps are shared is the difference ([`SidMap`]): [`MutexBaseline`] has a mutex around each of them,
+//! [`DashMapBaseline`] two `DashMap`s, which are maps in shards, each with a lock of its own. All hash as the standard
+//! library does.
+//!
+//! All from the standard library and tokio but for the `DashMap`, nothing slower than it must be: no lock is held while
+//! a payload is copied or a task woken. They trust their plugin: the benchmarks' own.
 
 use std::{
     collections::HashMap,
     ffi::c_void,
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
+use dashmap::DashMap;
 use libloading::Library;
 use nylon_ring::{
     NR_ABI_VERSION, NrBytes, NrHeader, NrHostVTable, NrPluginInfo, NrPluginVTable, NrRequest, NrStatus, NrStr,
@@ -71,36 +76,112 @@ impl BaselineStream {
 /// A sid with this bit set belongs to a stream.
 const STREAM: u64 = 1;
 
-type Unary = HashMap<u64, oneshot::Sender<(NrStatus, Vec<u8>)>>;
-type Streams = HashMap<u64, mpsc::UnboundedSender<OwnedFrame>>;
+type Answer = oneshot::Sender<(NrStatus, Vec<u8>)>;
+type Frames = mpsc::UnboundedSender<OwnedFrame>;
 
-/// What is in flight: what `host_ctx` points to.
-#[derive(Debug, Default)]
-struct Pending {
-    unary: Mutex<Unary>,
-    streams: Mutex<Streams>,
+/// A map from the sid to whoever waits, shared by all threads. What it locks is free again when a method returns.
+pub trait SidMap<T>: fmt::Debug + Default + Send + Sync + 'static {
+    /// Adds a sid that is not there.
+    fn insert(&self, sid: u64, waiting: T);
+
+    /// Takes a sid out.
+    fn remove(&self, sid: u64) -> Option<T>;
+
+    /// A copy of what is there.
+    fn get(&self, sid: u64) -> Option<T>
+    where
+        T: Clone;
 }
 
-impl Pending {
-    fn unary(&self) -> MutexGuard<'_, Unary> {
-        self.unary.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T: fmt::Debug + Send + 'static> SidMap<T> for Mutex<HashMap<u64, T>> {
+    #[inline]
+    fn insert(&self, sid: u64, waiting: T) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).insert(sid, waiting);
     }
 
-    fn streams(&self) -> MutexGuard<'_, Streams> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn remove(&self, sid: u64) -> Option<T> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).remove(&sid)
     }
 
+    #[inline]
+    fn get(&self, sid: u64) -> Option<T>
+    where
+        T: Clone,
+    {
+        self.lock().unwrap_or_else(PoisonError::into_inner).get(&sid).cloned()
+    }
+}
+
+impl<T: fmt::Debug + Send + Sync + 'static> SidMap<T> for DashMap<u64, T> {
+    #[inline]
+    fn insert(&self, sid: u64, waiting: T) {
+        DashMap::insert(self, sid, waiting);
+    }
+
+    #[inline]
+    fn remove(&self, sid: u64) -> Option<T> {
+        DashMap::remove(self, &sid).map(|(_, waiting)| waiting)
+    }
+
+    #[inline]
+    fn get(&self, sid: u64) -> Option<T>
+    where
+        T: Clone,
+    {
+        DashMap::get(self, &sid).map(|waiting| waiting.clone())
+    }
+}
+
+/// Which maps a baseline has.
+pub trait Maps: fmt::Debug + Send + Sync + 'static {
+    /// From the sids of unary calls.
+    type Unary: SidMap<Answer>;
+    /// From the sids of streams.
+    type Streams: SidMap<Frames>;
+}
+
+/// [`MutexBaseline`]'s maps.
+#[derive(Debug)]
+pub struct InMutexes;
+
+/// [`DashMapBaseline`]'s maps.
+#[derive(Debug)]
+pub struct InShards;
+
+impl Maps for InMutexes {
+    type Unary = Mutex<HashMap<u64, Answer>>;
+    type Streams = Mutex<HashMap<u64, Frames>>;
+}
+
+impl Maps for InShards {
+    type Unary = DashMap<u64, Answer>;
+    type Streams = DashMap<u64, Frames>;
+}
+
+/// What is in flight: what `host_ctx` points to.
+#[derive(Debug)]
+struct Pending<M: Maps> {
+    unary: M::Unary,
+    streams: M::Streams,
+}
+
+impl<M: Maps> Default for Pending<M> {
+    fn default() -> Self {
+        Self { unary: M::Unary::default(), streams: M::Streams::default() }
+    }
+}
+
+impl<M: Maps> Pending<M> {
     /// Hands a result or a frame to whoever waits for it.
     fn deliver(&self, sid: u64, status: NrStatus, data: Vec<u8>) {
         // A receiver that is gone needs no answer: sending fails, and that is all.
         if sid & STREAM == 0 {
-            let waiting = self.unary().remove(&sid);
-            if let Some(sender) = waiting {
+            if let Some(sender) = self.unary.remove(sid) {
                 let _ = sender.send((status, data));
             }
         } else {
-            let waiting =
-                if status == NrStatus::Ok { self.streams().get(&sid).cloned() } else { self.streams().remove(&sid) };
+            let waiting = if status == NrStatus::Ok { self.streams.get(sid) } else { self.streams.remove(sid) };
             if let Some(sender) = waiting {
                 let _ = sender.send(OwnedFrame { status, data });
             }
@@ -108,11 +189,11 @@ impl Pending {
     }
 }
 
-unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: NrStatus, payload: NrBytes) {
+unsafe extern "C" fn send_result<M: Maps>(host_ctx: *mut c_void, sid: u64, status: NrStatus, payload: NrBytes) {
     // A panic has nobody to be told to: the call is lost.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: null, or the `Pending` that `load` never frees.
-        let pending = unsafe { host_ctx.cast::<Pending>().as_ref() };
+        let pending = unsafe { host_ctx.cast::<Pending<M>>().as_ref() };
         // SAFETY: the plugin's bytes are valid until this function returns.
         let payload = unsafe { payload.as_slice() };
         if let (Some(pending), Ok(payload)) = (pending, payload) {
@@ -120,8 +201,6 @@ unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: NrStat
         }
     }));
 }
-
-static HOST_VTABLE: NrHostVTable = NrHostVTable { send_result };
 
 type Handle = unsafe extern "C" fn(*mut c_void, u64, *const NrRequest, NrBytes) -> NrStatus;
 
@@ -139,21 +218,35 @@ unsafe impl Send for Plugin {}
 unsafe impl Sync for Plugin {}
 
 #[derive(Debug)]
-struct Inner {
+struct Inner<M: Maps> {
     plugin: Plugin,
-    pending: Arc<Pending>,
+    pending: Arc<Pending<M>>,
     /// How many calls there were.
     calls: AtomicU64,
     stopped: AtomicBool,
 }
 
-/// The mutex baseline. Clones are the same host.
-#[derive(Debug, Clone)]
-pub struct MutexBaseline {
-    inner: Arc<Inner>,
+/// A host with these maps. Clones are the same host.
+#[derive(Debug)]
+pub struct Baseline<M: Maps> {
+    inner: Arc<Inner<M>>,
 }
 
-impl MutexBaseline {
+/// The baseline with a mutex around each map.
+pub type MutexBaseline = Baseline<InMutexes>;
+
+/// The baseline with maps in shards.
+pub type DashMapBaseline = Baseline<InShards>;
+
+impl<M: Maps> Clone for Baseline<M> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<M: Maps> Baseline<M> {
+    const HOST_VTABLE: &'static NrHostVTable = &NrHostVTable { send_result: send_result::<M> };
+
     /// Loads a plugin and starts it. The library stays mapped for good.
     ///
     /// # Errors
@@ -176,12 +269,12 @@ impl MutexBaseline {
         let handle = vtable.handle.ok_or(BaselineError::Unusable("no handle function"))?;
         std::mem::forget(library);
 
-        let pending = Arc::<Pending>::default();
+        let pending = Arc::<Pending<M>>::default();
         // One count is given away for good: a thread of the plugin may call at any time.
         let host_ctx = Arc::into_raw(Arc::clone(&pending)).cast_mut().cast();
         if let Some(init) = vtable.init {
             // SAFETY: called once, before any `handle`; context and table live for ever.
-            let status = unsafe { init(info.plugin_ctx, host_ctx, &raw const HOST_VTABLE) };
+            let status = unsafe { init(info.plugin_ctx, host_ctx, Self::HOST_VTABLE) };
             if status != NrStatus::Ok {
                 return Err(BaselineError::Refused(status));
             }
@@ -250,9 +343,9 @@ impl MutexBaseline {
         let pending = &self.inner.pending;
         let sid = self.next_sid();
         let (sender, receiver) = oneshot::channel();
-        pending.unary().insert(sid, sender);
+        pending.unary.insert(sid, sender);
         self.handle(sid, method, path, query, headers, body).inspect_err(|_| {
-            pending.unary().remove(&sid);
+            pending.unary.remove(sid);
         })?;
         Ok(receiver)
     }
@@ -268,9 +361,9 @@ impl MutexBaseline {
         let pending = &self.inner.pending;
         let sid = self.next_sid() | STREAM;
         let (sender, frames) = mpsc::unbounded_channel();
-        pending.streams().insert(sid, sender);
+        pending.streams.insert(sid, sender);
         self.handle(sid, method, path, query, headers, body).inspect_err(|_| {
-            pending.streams().remove(&sid);
+            pending.streams.remove(sid);
         })?;
         Ok(BaselineStream { frames })
     }
