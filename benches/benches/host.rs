@@ -1,4 +1,4 @@
-//! What a round trip costs, host to plugin and back: the ring and the mutex baseline.
+//! What a round trip costs, host to plugin and back: the ring, the mutex baseline, the host from crates.io.
 //!
 //! One call at a time on a current-thread runtime. The plugin answers inside `handle`, so what is measured is the
 //! host; calls that a thread answers are the business of `compare`.
@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use nylon_ring_benches::{
-    Contender, Mutex, MutexView, Ring, RingCall, drive, plugin,
+    Contender, Mutex, MutexView, Public, Ring, RingCall, drive,
     work::{Flavour, Shape, Work},
 };
 use nylon_ring_host::HighLevelRequest;
@@ -16,7 +16,7 @@ use nylon_ring_host::HighLevelRequest;
 fn contender<C: Contender>(group: &mut BenchmarkGroup<'_, WallTime>) {
     let runtime = Flavour::CurrentThread.build().unwrap();
     let shape = Shape::of(Work::SYNC_EMPTY);
-    let host = runtime.block_on(drive::set_up::<C>(&plugin().unwrap(), &shape)).unwrap();
+    let host = runtime.block_on(drive::set_up::<C>(&C::plugin().unwrap(), &shape)).unwrap();
     let body = [7_u8; 1024];
     // Many calls inside one `block_on`, which is not a part of a call.
     macro_rules! bench {
@@ -34,10 +34,11 @@ fn contender<C: Contender>(group: &mut BenchmarkGroup<'_, WallTime>) {
             });
         };
     }
-    bench!("unary", host.call(black_box("/e"), b""));
-    bench!("unary, 1 KiB body", host.call(black_box("/e"), black_box(&body)));
-    bench!("unary, 1 KiB body and answer", host.call(black_box("/c"), black_box(&body)));
-    bench!("stream of 5, all frames", host.stream(black_box("/f/5")));
+    let [empty, echo, frames] = ["/e", "/c", "/f/5"].map(|path| host.route(path).unwrap());
+    bench!("unary", host.call(black_box(&empty), b""));
+    bench!("unary, 1 KiB body", host.call(black_box(&empty), black_box(&body)));
+    bench!("unary, 1 KiB body and answer", host.call(black_box(&echo), black_box(&body)));
+    bench!("stream of 5, all frames", host.stream(black_box(&frames)));
     runtime.block_on(host.shutdown()).unwrap();
 }
 
@@ -54,6 +55,7 @@ fn host(criterion: &mut Criterion) {
     });
     contender::<Mutex>(&mut group);
     contender::<MutexView>(&mut group);
+    contender::<Public>(&mut group);
     contender::<RingCall>(&mut group);
     contender::<Ring>(&mut group);
     group.finish();

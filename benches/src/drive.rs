@@ -123,12 +123,7 @@ async fn when_idle<C: Contender>(host: &C, path: &str) -> Result<Vec<u8>, BenchE
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             (status, answer) => {
-                return Err(BenchError::Answer {
-                    contender: C::NAME,
-                    path: path.to_owned(),
-                    status,
-                    len: answer.len(),
-                });
+                return Err(C::wrong(path, status, answer.len()));
             }
         }
     }
@@ -201,25 +196,24 @@ impl Run {
 async fn repeat<C: Contender>(host: &C, work: Work, stop: &AtomicBool) -> Result<u64, BenchError> {
     let mut results = 0;
     match work {
-        Work::Unary { path, len } => loop {
-            let answer = host.call(path, b"").await?;
-            if answer != (NrStatus::Ok, len) {
-                return Err(BenchError::Answer {
-                    contender: C::NAME,
-                    path: path.to_owned(),
-                    status: answer.0,
-                    len: answer.1,
-                });
+        Work::Unary { path, len } => {
+            let route = host.route(path)?;
+            loop {
+                let answer = host.call(&route, b"").await?;
+                if answer != (NrStatus::Ok, len) {
+                    return Err(C::wrong(path, answer.0, answer.1));
+                }
+                results += 1;
+                if stop.load(Relaxed) {
+                    return Ok(results);
+                }
             }
-            results += 1;
-            if stop.load(Relaxed) {
-                return Ok(results);
-            }
-        },
+        }
         Work::Stream { path, frames, len } => {
+            let route = host.route(path)?;
             let expected = (frames + 1, frames as usize * len);
             loop {
-                let got = host.stream(path).await?;
+                let got = host.stream(&route).await?;
                 if got != expected {
                     return Err(BenchError::Frames {
                         contender: C::NAME,

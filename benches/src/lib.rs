@@ -1,14 +1,14 @@
 //! The ring side by side with the mutex baseline.
 //!
-//! Every contender calls the same plugin (`nylon-ring-bench-plugin`) through the same ABI, driven by the same code
-//! ([`drive`]) through the same trait ([`Contender`]). `compare` is the binary over all of it; `README.md` beside this
+//! Every contender calls the same plugin (`nylon-ring-bench-plugin`), [`Public`] the same work behind its own ABI, driven
+//! by the same code ([`drive`]) through the same trait ([`Contender`]). `compare` is the binary over all of it; `README.md` beside this
 //! crate says how to run and read it.
 //!
 //! | module | what |
 //! | --- | --- |
 //! | [`MutexBaseline`] | the host that everybody writes first: a mutex, a map, a oneshot for each call |
 //! | [`DashMapBaseline`] | the same with a map in shards |
-//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`], [`DashMap`] |
+//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`], [`DashMap`], [`Public`] |
 //! | [`drive`] | one measurement: a runtime, tasks in a loop, results per second |
 //! | [`alloc`] | an allocator that counts |
 //! | [`compare`] | all rows, contenders in turn, and the report |
@@ -27,17 +27,29 @@ pub mod soak;
 pub mod work;
 
 pub use baseline::{BaselineError, BaselineStream, DashMapBaseline, MutexBaseline, OwnedFrame};
-pub use contender::{Contender, DashMap, Mutex, MutexView, Ring, RingCall};
+pub use contender::{Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall};
 pub use demo::{Throughput, demo_throughput};
 pub use error::BenchError;
 pub use plugin_times::PluginTimes;
 
 use std::path::PathBuf;
 
-/// The plugin that every contender calls, built if it has to be.
+/// The plugin that every contender with this project's ABI calls, built if it has to be.
 ///
 /// # Errors
 /// It cannot be built.
 pub fn plugin() -> Result<PathBuf, BenchError> {
-    nylon_ring_artifacts::cargo_cdylib("nylon-ring-bench-plugin").map_err(|error| BenchError::Plugin(error.to_string()))
+    built("nylon-ring-bench-plugin")
+}
+
+/// The plugin of [`Public`], built if it has to be: the same work behind that host's ABI.
+///
+/// # Errors
+/// It cannot be built.
+pub fn plugin_public() -> Result<PathBuf, BenchError> {
+    built("nylon-ring-bench-plugin-public")
+}
+
+fn built(package: &str) -> Result<PathBuf, BenchError> {
+    nylon_ring_artifacts::cargo_cdylib(package).map_err(|error| BenchError::Plugin(error.to_string()))
 }

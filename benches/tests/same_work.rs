@@ -1,14 +1,17 @@
 //! Every contender gives the right answer to every kind of work: otherwise a comparison would compare nothing.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Mutex as StdMutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use nylon_ring::NrStatus;
 use nylon_ring_benches::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Ring, RingCall,
+    BenchError, Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall,
     compare::CASES,
     drive::{self, Plan},
-    plugin,
     work::{Flavour, Idle, Shape, Work},
 };
 
@@ -17,16 +20,27 @@ fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| i as u8).collect()
 }
 
-fn path() -> PathBuf {
-    plugin().unwrap()
+fn path<C: Contender>() -> PathBuf {
+    C::plugin().unwrap()
+}
+
+/// There may be one host of [`Public`] at a time, so its tests come one after the other.
+fn alone<C: Contender>() -> Option<MutexGuard<'static, ()>> {
+    static ALONE: StdMutex<()> = StdMutex::new(());
+    (C::NAME == Public::NAME).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn call<C: Contender>(host: &C, path: &'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    host.call(&host.route(path)?, body).await
 }
 
 /// Runs `check` with a host against two threads of the plugin, on both kinds of runtime.
 fn with_host<C: Contender, F: Future<Output = Result<(), BenchError>>>(check: impl Fn(C) -> F) {
+    let _alone = alone::<C>();
     for runtime in [Flavour::CurrentThread, Flavour::Workers(2)] {
         let shape = Shape::of(Work::BG_EMPTY).against(2, Idle::BRIEF);
         let run = async {
-            let host = drive::set_up::<C>(&path(), &shape).await?;
+            let host = drive::set_up::<C>(&path::<C>(), &shape).await?;
             check(host.clone()).await?;
             host.shutdown().await
         };
@@ -55,7 +69,7 @@ async fn unary<C: Contender>(host: C) -> Result<(), BenchError> {
         let len = expected.len();
         let fetched = host.fetch(path, body).await?;
         assert_eq!(fetched, (NrStatus::Ok, expected), "{path}");
-        assert_eq!(host.call(path, body).await?, (NrStatus::Ok, len), "{path}");
+        assert_eq!(call(&host, path, body).await?, (NrStatus::Ok, len), "{path}");
     }
     Ok(())
 }
@@ -67,7 +81,7 @@ async fn streams<C: Contender>(host: C) -> Result<(), BenchError> {
         let mut expected = vec![(NrStatus::Ok, pattern(len)); frames];
         expected.push((NrStatus::StreamEnd, vec![]));
         assert_eq!(host.frames(path).await?, expected, "{path}");
-        let counted = host.stream(path).await?;
+        let counted = host.stream(&host.route(path)?).await?;
         assert_eq!(counted, (frames as u64 + 1, frames * len), "{path}");
     }
     Ok(())
@@ -77,21 +91,22 @@ async fn refusals<C: Contender>(host: C) -> Result<(), BenchError> {
     for path in
         ["/", "", "/b", "/bx", "/f/", "/f/x", "/p/", "/p/1048577", "/bp/x", "/bp/1048577", "/threads/2", "/nothing"]
     {
-        assert!(host.call(path, b"").await.is_err(), "{path}");
+        assert!(call(&host, path, b"").await.is_err(), "{path}");
     }
     // And it goes on.
-    assert_eq!(host.call("/e", b"").await?, (NrStatus::Ok, 0));
+    assert_eq!(call(&host, "/e", b"").await?, (NrStatus::Ok, 0));
     Ok(())
 }
 
 /// Every row of the comparison, for a moment: the driver checks each answer.
 fn rows<C: Contender>() {
+    let _alone = alone::<C>();
     for case in CASES {
         let mut shape = case.shape;
         shape.count_allocations = false; // this program does not count them
         let plan = Plan { warm_up: Duration::from_millis(1), time: Duration::from_millis(10) };
         let sample =
-            drive::measure::<C>(&path(), &shape, plan).unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            drive::measure::<C>(&path::<C>(), &shape, plan).unwrap_or_else(|error| panic!("{}: {error}", case.name));
         assert!(sample.results >= shape.in_flight as u64, "{}", case.name);
         assert_eq!(sample.times.is_some(), shape.time_send, "{}", case.name);
         if let Some(times) = sample.times {
@@ -105,22 +120,23 @@ fn rows<C: Contender>() {
 fn hosts_side_by_side<C: Contender>() {
     with_host::<C, _>(|one| async move {
         let shape = Shape::of(Work::BG_EMPTY);
-        let other = drive::set_up::<C>(&path(), &shape).await?;
+        let other = drive::set_up::<C>(&path::<C>(), &shape).await?;
         for _ in 0..100 {
-            assert_eq!(one.call("/bk", b"").await?, (NrStatus::Ok, 1024));
-            assert_eq!(other.call("/be", b"").await?, (NrStatus::Ok, 0));
+            assert_eq!(call(&one, "/bk", b"").await?, (NrStatus::Ok, 1024));
+            assert_eq!(call(&other, "/be", b"").await?, (NrStatus::Ok, 0));
         }
         other.shutdown().await?;
-        assert_eq!(one.call("/bk", b"").await?, (NrStatus::Ok, 1024));
+        assert_eq!(call(&one, "/bk", b"").await?, (NrStatus::Ok, 1024));
         Ok(())
     });
 }
 
 /// The plugin takes as many jobs as there may be calls in flight.
 fn many_in_flight<C: Contender>() {
+    let _alone = alone::<C>();
     let shape = Shape::of(Work::BG_EMPTY).on(Flavour::CurrentThread, 5000).against(1, Idle::PARK);
     let plan = Plan { warm_up: Duration::from_millis(1), time: Duration::from_millis(10) };
-    let sample = drive::measure::<C>(&path(), &shape, plan).unwrap();
+    let sample = drive::measure::<C>(&path::<C>(), &shape, plan).unwrap();
     assert!(sample.results >= 5000);
 }
 
@@ -153,11 +169,6 @@ macro_rules! contender {
             fn many_in_flight() {
                 super::many_in_flight::<$contender>();
             }
-
-            #[test]
-            fn hosts_side_by_side() {
-                super::hosts_side_by_side::<$contender>();
-            }
         }
     )+};
 }
@@ -166,6 +177,23 @@ contender! {
     mutex Mutex;
     mutex_view MutexView;
     dashmap DashMap;
+    public Public;
     ring Ring;
     ring_call RingCall;
+}
+
+#[test]
+fn hosts_of_one_library_are_apart() {
+    hosts_side_by_side::<Mutex>();
+    hosts_side_by_side::<DashMap>();
+    hosts_side_by_side::<Ring>();
+}
+
+/// All hosts of the public crate that load one library share its statics, and the results of one would go to the other.
+#[test]
+fn a_second_public_host_is_refused() {
+    with_host::<Public, _>(|_| async {
+        assert!(Public::load(&path::<Public>()).is_err());
+        Ok(())
+    });
 }

@@ -9,7 +9,7 @@ use super::{
     report::{Report, Row},
 };
 use crate::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Ring, RingCall,
+    BenchError, Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall,
     drive::{self, Plan, Sample},
 };
 
@@ -23,6 +23,9 @@ pub enum ContenderId {
     /// The baseline with maps in shards, with owned requests.
     #[value(name = "dashmap")]
     DashMap,
+    /// The host from crates.io.
+    #[value(name = "public-0.2.2")]
+    Public,
     /// This project's host with borrowed requests.
     Ring,
     /// This project's host with owned requests.
@@ -37,6 +40,7 @@ impl ContenderId {
             Self::Mutex => Mutex::NAME,
             Self::MutexView => MutexView::NAME,
             Self::DashMap => DashMap::NAME,
+            Self::Public => Public::NAME,
             Self::Ring => Ring::NAME,
             Self::RingCall => RingCall::NAME,
         }
@@ -47,6 +51,7 @@ impl ContenderId {
             Self::Mutex => drive::measure::<Mutex>(plugin, &case.shape, plan),
             Self::MutexView => drive::measure::<MutexView>(plugin, &case.shape, plan),
             Self::DashMap => drive::measure::<DashMap>(plugin, &case.shape, plan),
+            Self::Public => drive::measure::<Public>(&Public::plugin()?, &case.shape, plan),
             Self::Ring => drive::measure::<Ring>(plugin, &case.shape, plan),
             Self::RingCall => drive::measure::<RingCall>(plugin, &case.shape, plan),
         }

@@ -41,11 +41,17 @@ macro_rules! owned_requests {
         impl Contender for $contender {
             const NAME: &'static str = $name;
 
+            type Route = &'static str;
+
             fn load(plugin: &Path) -> Result<Self, BenchError> {
                 $baseline::load(plugin).map(Self).map_err(Self::failed)
             }
 
-            async fn call(&self, path: &str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+            fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
+                Ok(path)
+            }
+
+            async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
                 let answer = self.0.call(owned(path, body)).await;
                 let (status, payload) = answer.map_err(Self::failed)?;
                 Ok((status, payload.len()))
@@ -55,7 +61,7 @@ macro_rules! owned_requests {
                 self.0.call(owned(path, body)).await.map_err(Self::failed)
             }
 
-            async fn stream(&self, path: &str) -> Result<(u64, usize), BenchError> {
+            async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
                 let stream = self.0.call_stream(owned(path, b"")).await;
                 Ok(count(stream.map_err(Self::failed)?).await)
             }
@@ -79,11 +85,17 @@ owned_requests!(DashMap, "dashmap", DashMapBaseline);
 impl Contender for MutexView {
     const NAME: &'static str = "mutex-view";
 
+    type Route = &'static str;
+
     fn load(plugin: &Path) -> Result<Self, BenchError> {
         MutexBaseline::load(plugin).map(Self).map_err(Self::failed)
     }
 
-    async fn call(&self, path: &str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
+        Ok(path)
+    }
+
+    async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
         let answer = self.0.call_view(view(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))
@@ -94,7 +106,7 @@ impl Contender for MutexView {
         answer.map_err(Self::failed)
     }
 
-    async fn stream(&self, path: &str) -> Result<(u64, usize), BenchError> {
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
         let stream = self.0.call_stream_view(view(path, b"")).await;
         Ok(count(stream.map_err(Self::failed)?).await)
     }

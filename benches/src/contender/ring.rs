@@ -39,11 +39,17 @@ async fn collect(mut stream: StreamReceiver) -> Vec<(NrStatus, Vec<u8>)> {
 impl Contender for Ring {
     const NAME: &'static str = "ring";
 
+    type Route = &'static str;
+
     fn load(plugin: &Path) -> Result<Self, BenchError> {
         NylonRingHost::load(plugin).map(Self).map_err(Self::failed)
     }
 
-    async fn call(&self, path: &str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
+        Ok(path)
+    }
+
+    async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
         let answer = self.0.call_view(view(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))
@@ -55,7 +61,7 @@ impl Contender for Ring {
         Ok((status, payload.into()))
     }
 
-    async fn stream(&self, path: &str) -> Result<(u64, usize), BenchError> {
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
         let stream = self.0.call_stream_view(view(path, b"")).await;
         Ok(count(stream.map_err(Self::failed)?).await)
     }
@@ -73,11 +79,17 @@ impl Contender for Ring {
 impl Contender for RingCall {
     const NAME: &'static str = "ring-call";
 
+    type Route = &'static str;
+
     fn load(plugin: &Path) -> Result<Self, BenchError> {
         NylonRingHost::load(plugin).map(Self).map_err(Self::failed)
     }
 
-    async fn call(&self, path: &str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
+        Ok(path)
+    }
+
+    async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
         let answer = self.0.call(owned(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))
@@ -87,7 +99,7 @@ impl Contender for RingCall {
         self.0.call(owned(path, body)).await.map_err(Self::failed)
     }
 
-    async fn stream(&self, path: &str) -> Result<(u64, usize), BenchError> {
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
         let stream = self.0.call_stream(owned(path, b"")).await;
         Ok(count(stream.map_err(Self::failed)?).await)
     }
