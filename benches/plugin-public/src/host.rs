@@ -25,8 +25,8 @@ impl Host {
 }
 
 impl nylon_ring_bench_work::Host for Host {
-    /// Hands the bytes over as they are: the host makes its one copy of them, which `send_result` would have been handed
-    /// in an allocation of ours, and a lease would need a second call for.
+    /// Hands the bytes over as they are: the host makes its one copy when the caller takes them. A lease would cost a
+    /// second look-up, and `send_result` a second copy.
     #[inline]
     fn send(&self, sid: u64, status: Status, payload: &'static [u8]) -> Sent {
         let status = self::status(status);
@@ -39,9 +39,12 @@ impl nylon_ring_bench_work::Host for Host {
         })
     }
 
-    /// Writes into a buffer of the host's, if it lends one.
+    /// Writes into a buffer that the host lends: inside the call that is the fastest way, by about a tenth.
     #[inline]
     fn send_copied(&self, sid: u64, status: Status, payload: &[u8]) -> Sent {
+        if payload.is_empty() {
+            return self.send(sid, status, &[]);
+        }
         let (status, len) = (self::status(status), payload.len() as u64);
         // SAFETY: the context belongs to the function.
         let lease = unsafe { (self.vtable.acquire_result_buffer)(self.ctx, sid, len) };

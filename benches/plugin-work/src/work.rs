@@ -40,10 +40,10 @@ pub enum Sent {
 
 /// The way back to the host.
 pub trait Host: Clone + Send + Sync + 'static {
-    /// Sends a result or a frame of bytes that live for ever.
+    /// Sends a frame, or a result from a thread of the plugin, of bytes that live for ever.
     fn send(&self, sid: u64, status: Status, payload: &'static [u8]) -> Sent;
 
-    /// Sends a result of bytes that live until this returns.
+    /// Sends a result inside the call, of bytes that live until this returns.
     fn send_copied(&self, sid: u64, status: Status, payload: &[u8]) -> Sent;
 }
 
@@ -90,7 +90,7 @@ impl<H: Host> Work<H> {
     /// `/k`.
     #[inline]
     pub fn kib(&self, sid: u64) -> Status {
-        taken(self.host.send(sid, Status::Ok, KIB))
+        taken(self.host.send_copied(sid, Status::Ok, KIB))
     }
 
     /// `/c`.
@@ -103,7 +103,7 @@ impl<H: Host> Work<H> {
     #[inline]
     pub fn payload(&self, sid: u64, len: &[u8]) -> Status {
         match number(len).and_then(|len| pattern(len as usize)) {
-            Some(payload) => taken(self.host.send(sid, Status::Ok, payload)),
+            Some(payload) => taken(self.host.send_copied(sid, Status::Ok, payload)),
             None => Status::Unsupported,
         }
     }
