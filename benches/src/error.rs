@@ -42,6 +42,14 @@ pub enum BenchError {
         /// How many should have come.
         expected: u64,
     },
+    /// A queue lost, invented or reordered records.
+    #[error("{queue} did not deliver what was pushed: {fault}")]
+    Queue {
+        /// Which queue.
+        queue: &'static str,
+        /// What was seen first.
+        fault: String,
+    },
     /// The plugin's times could not be read.
     #[error("the plugin's times cannot be read: {0:?}")]
     Times(String),

@@ -12,6 +12,7 @@
 //! | [`drive`] | one measurement: a runtime, tasks in a loop, results per second |
 //! | [`alloc`] | an allocator that counts |
 //! | [`compare`] | all rows, contenders in turn, and the report |
+//! | [`queues`] | raw queues, without plugins |
 //! | [`demo_throughput`] | two numbers in two seconds |
 //! | [`soak`] | not a measurement: whether the books balance, under everything at once |
 
@@ -23,6 +24,7 @@ mod demo;
 pub mod drive;
 mod error;
 mod plugin_times;
+pub mod queues;
 pub mod soak;
 pub mod work;
 
