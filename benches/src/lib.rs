@@ -28,7 +28,10 @@ pub mod queues;
 pub mod soak;
 pub mod work;
 
-pub use baseline::{BaselineError, BaselineStream, DashMapBaseline, MutexBaseline, OwnedFrame};
+pub use baseline::{
+    Baseline, BaselineError, BaselineStream, DashMapBaseline, InMutexes, InShards, Maps, MutexBaseline, OwnedFrame,
+    SidMap,
+};
 pub use contender::{Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall};
 pub use demo::{Throughput, demo_throughput};
 pub use error::BenchError;

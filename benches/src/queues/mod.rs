@@ -1,8 +1,8 @@
 //! Raw queues: many producers, one consumer, records of 64 bytes, nothing else.
 //!
 //! Every producer pushes its share of the records, and the consumer pops until all have come. Whoever finds the queue full, or
-//! empty, waits a little and tries again, all in the same way ([`Patience`](patience::Patience)); nobody is parked or woken, so
-//! what is measured is the queue. The consumer checks that each producer's records come in order, and that the sum of all words
+//! empty, waits a little and tries again, all in the same way (`patience.rs`); nobody is parked or woken, so what is
+//! measured is the queue. The consumer checks that each producer's records come in order, and that the sum of all words
 //! is what the producers pushed.
 //!
 //! Queues take turns: A B C, A B C, ….
