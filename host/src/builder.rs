@@ -1,10 +1,17 @@
 //! Settings of a host, and how it comes to life.
 
-use std::{path::Path, ptr::NonNull, thread, time::Duration};
+use std::{path::Path, ptr::NonNull, thread};
 
 use nylon_ring_runtime::{Runtime, RuntimeBuilder};
 
-use crate::{busy_poll, context::Context, error::NylonRingHostError, host::NylonRingHost, loader};
+use crate::{
+    context::Context,
+    error::NylonRingHostError,
+    host::NylonRingHost,
+    idle::Idle,
+    loader,
+    threads::{Reactors, Threads},
+};
 
 /// Settings of a [`NylonRingHost`].
 #[derive(Debug, Clone)]
@@ -12,7 +19,8 @@ use crate::{busy_poll, context::Context, error::NylonRingHostError, host::NylonR
 pub struct HostBuilder {
     runtime: RuntimeBuilder,
     in_place: bool,
-    busy_poll: Duration,
+    reactors: Reactors,
+    idle: Idle,
 }
 
 impl Default for HostBuilder {
@@ -22,7 +30,8 @@ impl Default for HostBuilder {
         Self {
             runtime: Runtime::builder().shards((4 * cores).min(1024)),
             in_place: false,
-            busy_poll: busy_poll::DEFAULT,
+            reactors: Reactors::default(),
+            idle: Idle::default(),
         }
     }
 }
@@ -59,13 +68,18 @@ impl HostBuilder {
         self
     }
 
-    /// For how long at most a reactor looks for more results before it sleeps; the default is 50 µs, zero lets it sleep at once.
+    /// What a reactor does when nothing is left; the default is to look for more for up to 50 µs before it sleeps.
     ///
-    /// It only looks for as long as that pays: when results come further apart than this, it does not look at all. While they
-    /// come faster, one at a time or in floods, callers and plugin threads are spared tens of microseconds and a system call
-    /// each, and the core is busy.
-    pub fn busy_poll(mut self, longest: Duration) -> Self {
-        self.busy_poll = longest;
+    /// While results come faster than that, one at a time or in floods, callers and plugin threads are spared tens of
+    /// microseconds and a system call each, and the core is busy.
+    pub fn idle(mut self, idle: Idle) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// Where reactors run; the default is as tasks of the runtimes that call.
+    pub fn reactors(mut self, reactors: Reactors) -> Self {
+        self.reactors = reactors;
         self
     }
 
@@ -80,13 +94,15 @@ impl HostBuilder {
     ///
     /// # Errors
     ///
-    /// One variant for each check of the library and its info, [`InitRefused`](NylonRingHostError::InitRefused), and
-    /// [`Runtime`](NylonRingHostError::Runtime) for a setting that is out of range.
+    /// One variant for each check of the library and its info, [`InitRefused`](NylonRingHostError::InitRefused),
+    /// [`Runtime`](NylonRingHostError::Runtime) for a setting that is out of range, and
+    /// [`NoSuchCore`](NylonRingHostError::NoSuchCore).
     pub fn load(self, path: impl AsRef<Path>) -> Result<NylonRingHost, NylonRingHostError> {
         let path = path.as_ref();
         let runtime = self.runtime.build().map_err(NylonRingHostError::Runtime)?;
+        let threads = Threads::new(&self.reactors)?;
         let loaded = loader::load(path, self.in_place)?;
-        let context = Context::leak(runtime, self.busy_poll);
+        let context = Context::leak(runtime, threads, self.idle);
         // SAFETY: a context, and what it points to, lives for ever.
         unsafe { loaded.plugin.attach(NonNull::from(context.api())) };
         // SAFETY: as above; the functions of the table take any context that `host_ctx` gives out, from any thread.

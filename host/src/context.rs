@@ -7,17 +7,17 @@
 //! | field | written | read |
 //! | --- | --- | --- |
 //! | `runtime` | callers, plugin threads, reactors | the same; it synchronises itself |
-//! | `busy_poll` | once, when the context is made | reactors |
+//! | `threads`, `idle` | once, when the context is made | callers, when they first park; reactors |
 //! | `seats` | callers, when they first park | callers, reactors |
 //! | counters | whoever sees something go wrong | `metrics` |
 //! | `vtable`, `api` | once, when the context is made | the plugin |
 
-use std::{ffi::c_void, time::Duration};
+use std::ffi::c_void;
 
 use nylon_ring::{NrHostApi, NrHostVTable};
 use nylon_ring_runtime::{Counter, Runtime};
 
-use crate::{callbacks, seats::Seats};
+use crate::{callbacks, idle::Idle, seats::Seats, threads::Threads};
 
 /// Results that came with a null `host_ctx`, in this process: there is no host to count them for.
 pub(crate) static NULL_CONTEXT: Counter = Counter::new();
@@ -27,8 +27,10 @@ pub(crate) static NULL_CONTEXT: Counter = Counter::new();
 pub(crate) struct Context {
     pub(crate) runtime: Runtime,
     pub(crate) seats: Seats,
-    /// The longest time for which a reactor polls before it sleeps.
-    pub(crate) busy_poll: Duration,
+    /// The threads of reactors that do not run as tasks.
+    pub(crate) threads: Option<Threads>,
+    /// What a reactor does when nothing is left.
+    pub(crate) idle: Idle,
     /// Results whose status the ABI does not name.
     pub(crate) unknown_status: Counter,
     /// Results whose payload could not be read.
@@ -51,12 +53,13 @@ unsafe impl Send for Api {}
 
 impl Context {
     /// Makes a context that lives for ever.
-    pub(crate) fn leak(runtime: Runtime, busy_poll: Duration) -> &'static Self {
+    pub(crate) fn leak(runtime: Runtime, threads: Option<Threads>, idle: Idle) -> &'static Self {
         let seats = Seats::new(runtime.shards());
         let context = Box::leak(Box::new(Self {
             runtime,
             seats,
-            busy_poll,
+            threads,
+            idle,
             unknown_status: Counter::new(),
             invalid_payload: Counter::new(),
             refused: Counter::new(),

@@ -13,6 +13,15 @@ use nylon_ring_runtime::RuntimeError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NylonRingHostError {
+    /// A reactor's thread was to keep to a core that this process may not use.
+    #[error("a reactor was pinned to core {core}, which this process may not use; choose among {usable:?}")]
+    NoSuchCore {
+        /// The core that was asked for.
+        core: usize,
+        /// Those that may be used; none where the platform cannot pin threads.
+        usable: Vec<usize>,
+    },
+
     /// The plugin's file is missing, is not a regular file, or cannot be read.
     #[error("cannot read the plugin {}: {source}; check the path and its permissions", path.display())]
     LibraryFile {

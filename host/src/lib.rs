@@ -15,13 +15,13 @@
 //! Any executor will do: on tokio the reactor runs as a task of the runtime that calls, elsewhere on a thread of its own.
 
 mod builder;
-mod busy_poll;
 mod call;
 mod callbacks;
 mod context;
 mod dispatch;
 mod error;
 mod host;
+mod idle;
 mod library_copy;
 mod loader;
 mod metrics;
@@ -33,6 +33,7 @@ mod shutdown;
 mod spare;
 mod state_extension;
 mod stream;
+mod threads;
 
 pub use nylon_ring::NrStatus;
 
@@ -40,8 +41,10 @@ pub use crate::{
     builder::HostBuilder,
     error::NylonRingHostError,
     host::NylonRingHost,
+    idle::Idle,
     metrics::Metrics,
     payload::Payload,
     request::{HighLevelRequest, RequestView},
     stream::{StreamFrame, StreamReceiver},
+    threads::Reactors,
 };

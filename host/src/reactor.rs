@@ -8,7 +8,7 @@ use std::{
 
 use nylon_ring_runtime::{Doorbell, Turn};
 
-use crate::{busy_poll::BusyPoll, context::Context, seats::Tenancy};
+use crate::{context::Context, idle::BusyPoll, seats::Tenancy};
 
 /// The most records that are drained before other tasks get their turn.
 pub(crate) const BUDGET: usize = 512;
@@ -35,7 +35,7 @@ pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
         tokio::task::yield_now().await;
         thread::sleep(LOOK);
     };
-    let mut busy_poll = BusyPoll::new(tenancy.busy_poll());
+    let mut busy_poll = BusyPoll::new(tenancy.idle());
     loop {
         let last = busy_poll.drain(reactor, || tenancy.is_current()).await;
         let turn = reactor.turn(BUDGET);

@@ -10,6 +10,7 @@
 //! | a tokio runtime | is a task there | the caretaker, when that runtime is dropped; the spare runtime, when somebody parks elsewhere |
 //! | the caretaker | is a task of the spare runtime, for results that come late; no caller relies on it | as none |
 //! | the spare runtime | is a task on a thread of ours | nothing else: that one is always driven |
+//! | its own thread | is all that the thread does, if the host was told so | nothing else: as above |
 //!
 //! 1. A caller looks at its shard's home *each time it parks* ([`Seats::ensure_served`]), so no future is left to a reactor
 //!    that nobody drives: not when it moves to another runtime, and not when a thread goes from one runtime to the next.
@@ -29,22 +30,21 @@
 use std::{
     cell::Cell,
     hash::{Hash, Hasher},
-    ptr,
+    io, ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
-    time::Duration,
 };
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::{context::Context, error::NylonRingHostError, reactor, spare};
+use crate::{context::Context, error::NylonRingHostError, idle::Idle, reactor, spare, threads::Threads};
 
 /// No reactor runs.
 const NONE: u64 = 0;
-/// The reactor runs on the spare runtime.
+/// The reactor runs on the spare runtime, or on its own thread: it is always driven.
 const SPARE: u64 = u64::MAX;
 /// The reactor runs on the spare runtime until a caller parks.
 const CARETAKER: u64 = u64::MAX - 1;
@@ -60,6 +60,12 @@ pub(crate) struct Seats {
 }
 
 type Owners<'a> = MutexGuard<'a, Box<[Weak<()>]>>;
+
+/// Where a reactor is started.
+enum Place<'a> {
+    Runtime(Handle),
+    Own(&'a Threads),
+}
 
 /// Where a shard's reactor runs.
 #[derive(Debug)]
@@ -242,6 +248,7 @@ impl Seats {
         }
         if let Some((_, handle)) = &here
             && handle.runtime_flavor() == RuntimeFlavor::CurrentThread
+            && context.threads.is_none()
             && insurance.is_none()
             && !spare::is_of_a_task(waker)
         {
@@ -266,14 +273,14 @@ impl Seats {
         let home = &self.homes[shard];
         // Ordering: Relaxed; the mutex orders those who write it.
         let now = home.runtime.load(Ordering::Relaxed);
-        let (id, handle) = match here {
+        let (id, place) = match (here, &context.threads) {
             _ if now == SPARE => return Ok(()),
-            Some((id, _)) if now == id => return Ok(()),
-            Some(here) if now == NONE || now == CARETAKER => here,
-            _ => (SPARE, spare::handle().map_err(NylonRingHostError::ReactorThread)?),
+            (_, Some(threads)) => (SPARE, Place::Own(threads)),
+            (Some((id, _)), None) if now == id => return Ok(()),
+            (Some((id, handle)), None) if now == NONE || now == CARETAKER => (id, Place::Runtime(handle)),
+            _ => (SPARE, Place::Runtime(spare::handle().map_err(NylonRingHostError::ReactorThread)?)),
         };
-        self.start(owners, context, shard, id, &handle);
-        Ok(())
+        self.start(owners, context, shard, id, place).map_err(NylonRingHostError::ReactorThread)
     }
 
     /// Insures a shard: starts the reactor for it, if it does not run.
@@ -319,14 +326,22 @@ impl Seats {
             return;
         }
         match spare::handle() {
-            Ok(handle) => self.start(owners, context, shard, CARETAKER, &handle),
+            // Nothing fails on a runtime that runs.
+            Ok(handle) => drop(self.start(owners, context, shard, CARETAKER, Place::Runtime(handle))),
             // Ordering: Release; as in `start`.
             Err(_) => home.runtime.store(NONE, Ordering::Release),
         }
     }
 
-    /// Makes a new reactor the one that stays, and spawns it.
-    fn start(&self, owners: Owners<'_>, context: &'static Context, shard: usize, id: u64, handle: &Handle) {
+    /// Makes a new reactor the one that stays, and spawns it. If it has no thread, the shard goes to the caretaker.
+    fn start(
+        &self,
+        owners: Owners<'_>,
+        context: &'static Context,
+        shard: usize,
+        id: u64,
+        place: Place<'_>,
+    ) -> io::Result<()> {
         let home = &self.homes[shard];
         // Ordering: Relaxed; the mutex orders those who write it, and a reactor that reads an old one takes one more turn.
         let epoch = home.epoch.fetch_add(1, Ordering::Relaxed) + 1;
@@ -334,7 +349,12 @@ impl Seats {
         home.runtime.store(id, Ordering::Release);
         // A runtime that is going down drops what is spawned on it at once, and the tenancy with it, which takes the mutex.
         drop(owners);
-        handle.spawn(reactor::run(context, Tenancy { context, shard, epoch, idle: 0 }));
+        let reactor = reactor::run(context, Tenancy { context, shard, epoch, idle: 0 });
+        match place {
+            Place::Runtime(handle) => drop(handle.spawn(reactor)),
+            Place::Own(threads) => threads.start(shard, reactor)?,
+        }
+        Ok(())
     }
 
     /// Whether the reactor of this epoch is still the one that stays.
@@ -355,8 +375,7 @@ impl Seats {
             return false;
         }
         let Ok(handle) = spare::handle() else { return false };
-        self.start(owners, context, shard, SPARE, &handle);
-        true
+        self.start(owners, context, shard, SPARE, Place::Runtime(handle)).is_ok()
     }
 
     /// Makes all reactors leave. For a host that is dropped.
@@ -378,10 +397,9 @@ pub(crate) struct Tenancy {
 }
 
 impl Tenancy {
-    /// The longest time to poll before sleeping. The reactor that insures a shard sleeps at once: another one polls, if anybody
-    /// drives it.
-    pub(crate) fn busy_poll(&self) -> Duration {
-        if self.epoch == INSURANCE { Duration::ZERO } else { self.context.busy_poll }
+    /// What to do when nothing is left. The reactor that insures a shard sleeps at once: another one polls, if anybody drives it.
+    pub(crate) fn idle(&self) -> Idle {
+        if self.epoch == INSURANCE { Idle::Park } else { self.context.idle }
     }
 
     /// Whether no other reactor has taken over.

@@ -73,17 +73,17 @@ pub use crate::{
     runtime::{Runtime, RuntimeBuilder},
 };
 
-/// What the loom models, and tests under Miri, reach beside the public interface.
-#[cfg(any(nylon_loom, miri))]
+/// What models, tests under Miri and benchmarks of the ring alone reach beside the public interface; no part of it.
 #[doc(hidden)]
 pub mod internals {
+    #[cfg(any(nylon_loom, miri))]
+    pub use crate::shared::{
+        consumer::{Consumer, Corrupt, Message},
+        memory::Memory,
+        producer::{NotPushed, Producer},
+    };
     pub use crate::{
         region::Region,
         ring::{Armed, Cell, Published, Ring},
-        shared::{
-            consumer::{Consumer, Corrupt, Message},
-            memory::Memory,
-            producer::{NotPushed, Producer},
-        },
     };
 }

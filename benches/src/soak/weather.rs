@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use nylon_ring_host::{HostBuilder, NylonRingHost};
+use nylon_ring_host::{HostBuilder, Idle, NylonRingHost};
 
 use super::order::{ANSWERS_REFUSED, FIRST_ENDS, LARGEST, MOST_THREADS, NEVER_ENDS, Order, Payload, WITH_STATE};
 
@@ -157,7 +157,7 @@ impl Weather {
             .slots_per_shard(self.slots)
             .cells_per_shard(self.cells)
             .buffer_limit(self.limit);
-        if self.polls { builder } else { builder.busy_poll(Duration::ZERO) }
+        if self.polls { builder } else { builder.idle(Idle::Park) }
     }
 
     /// The next thing for a caller to do. `timers` says whether it may sleep, `closing` whether the host will be shut down.

@@ -1,4 +1,4 @@
-//! How long a reactor looks for more before it sleeps.
+//! What a reactor does when nothing is left: how long it looks for more before it sleeps.
 //!
 //! Waking a reactor costs its producer some microseconds, and its callers tens of them. So a sleep that ends soon was a mistake,
 //! and the next one is preceded by a *busy poll*, which grows for as long as it does not cover what the sleeps turn out to be.
@@ -6,7 +6,7 @@
 //! Linux' KVM.)
 
 use std::{
-    mem, thread,
+    hint, mem, thread,
     time::{Duration, Instant},
 };
 
@@ -14,8 +14,27 @@ use nylon_ring_runtime::Reactor;
 
 use crate::reactor::BUDGET;
 
-/// Longer than it takes to wake a plugin's thread and have it answer, so one call at a time is served without sleeping.
-pub(crate) const DEFAULT: Duration = Duration::from_micros(50);
+/// What a reactor does when nothing is left in its ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Idle {
+    /// Sleeps at once, until the doorbell rings.
+    Park,
+    /// Looks for more for up to so long before it sleeps, and lets whoever wants the core run in between. It only looks for as
+    /// long as that pays: where results come further apart, it sleeps at once.
+    Yield(Duration),
+    /// Looks for more for so long after each result, and keeps the core meanwhile, but for the tasks of its own runtime. For
+    /// cores that have nothing else to do.
+    Spin(Duration),
+}
+
+impl Default for Idle {
+    /// `Yield(50 µs)`: longer than it takes to wake a plugin's thread and have it answer, so that one call at a time is served
+    /// without sleeping.
+    fn default() -> Self {
+        Self::Yield(Duration::from_micros(50))
+    }
+}
 
 /// Where a busy poll starts when it begins to pay.
 const SHORTEST: Duration = Duration::from_micros(5);
@@ -31,6 +50,8 @@ const HIGHEST_PENALTY: u32 = 16_384;
 #[derive(Debug)]
 pub(crate) struct BusyPoll {
     longest: Duration,
+    /// Whether the core is kept, and the length never adapted.
+    spins: bool,
     now: Duration,
     penalty: u32,
     /// Sleeps of the penalty that are left.
@@ -40,9 +61,14 @@ pub(crate) struct BusyPoll {
 }
 
 impl BusyPoll {
-    /// Polls for at most `longest` without finding anything.
-    pub(crate) fn new(longest: Duration) -> Self {
-        Self { longest, now: Duration::ZERO, penalty: PENALTY, skip: 0, debt: Duration::ZERO }
+    pub(crate) fn new(idle: Idle) -> Self {
+        let (longest, spins) = match idle {
+            Idle::Park => (Duration::ZERO, false),
+            Idle::Yield(longest) => (longest, false),
+            Idle::Spin(time) => (time, true),
+        };
+        let now = if spins { longest } else { Duration::ZERO };
+        Self { longest, spins, now, penalty: PENALTY, skip: 0, debt: Duration::ZERO }
     }
 
     /// Drains until nothing has come for a while, and lets others run in between: the tasks of this runtime, and, if they have
@@ -62,7 +88,9 @@ impl BusyPoll {
         while last.elapsed() < self.now && stays() {
             tokio::task::yield_now().await;
             let mut records = found();
-            if records == 0 {
+            if records == 0 && self.spins {
+                hint::spin_loop();
+            } else if records == 0 {
                 let start = Instant::now();
                 thread::yield_now();
                 records = found();
@@ -90,6 +118,9 @@ impl BusyPoll {
 
     /// After a sleep, when nothing had come for so long.
     pub(crate) fn adapt(&mut self, idle: Duration) {
+        if self.spins {
+            return;
+        }
         if self.skip > 0 {
             self.skip -= 1;
         } else if idle > self.longest {
@@ -107,17 +138,18 @@ impl BusyPoll {
 mod tests {
     use super::*;
 
+    const DEFAULT: Duration = Duration::from_micros(50);
     const SOON: Duration = Duration::from_micros(30);
 
     fn grown() -> BusyPoll {
-        let mut poll = BusyPoll::new(DEFAULT);
+        let mut poll = BusyPoll::new(Idle::default());
         (0..8).for_each(|_| poll.adapt(SOON));
         poll
     }
 
     #[test]
     fn grows_while_sleeps_are_short_and_no_further_than_allowed() {
-        let mut poll = BusyPoll::new(DEFAULT);
+        let mut poll = BusyPoll::new(Idle::default());
         poll.adapt(SOON);
         assert_eq!(poll.now, SHORTEST);
         poll.adapt(SOON);
@@ -134,9 +166,16 @@ mod tests {
 
     #[test]
     fn is_off_when_it_may_not_take_time() {
-        let mut poll = BusyPoll::new(Duration::ZERO);
+        let mut poll = BusyPoll::new(Idle::Park);
         (0..8).for_each(|_| poll.adapt(Duration::ZERO));
         assert_eq!(poll.now, Duration::ZERO);
+    }
+
+    #[test]
+    fn spins_for_as_long_as_it_is_told() {
+        let mut poll = BusyPoll::new(Idle::Spin(DEFAULT));
+        poll.adapt(DEFAULT * 2);
+        assert_eq!(poll.now, DEFAULT);
     }
 
     #[test]
