@@ -100,7 +100,7 @@ const QUEUE: usize = 2048;
 /// # Errors
 /// The host fails, or the plugin refuses.
 pub async fn set_up<C: Contender>(plugin: &Path, shape: &Shape) -> Result<C, BenchError> {
-    let host = C::load(plugin)?;
+    let host = C::load_for(plugin, shape.in_flight)?;
     let idle = shape.idle;
     host.control(&format!("/idle/{}/{}", idle.spins, idle.yields)).await?;
     host.control(&format!("/measure/{}", u32::from(shape.time_send))).await?;

@@ -42,6 +42,15 @@ pub trait Contender: Clone + Send + Sync + Sized + 'static {
     /// What the host says.
     fn load(plugin: &Path) -> Result<Self, BenchError>;
 
+    /// Loads the plugin for so many calls at a time; by [`load`](Self::load) if they are within the defaults, or if
+    /// there is nothing to set.
+    ///
+    /// # Errors
+    /// What the host says.
+    fn load_for(plugin: &Path, _in_flight: usize) -> Result<Self, BenchError> {
+        Self::load(plugin)
+    }
+
     /// What stands for `path` in [`call`](Self::call) and [`stream`](Self::stream).
     ///
     /// # Errors

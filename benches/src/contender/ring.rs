@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use nylon_ring::NrStatus;
-use nylon_ring_host::{NylonRingHost, StreamReceiver};
+use nylon_ring_host::{NylonRingHost, NylonRingHostError, StreamReceiver};
 
 use super::{Contender, owned, view};
 use crate::BenchError;
@@ -15,6 +15,18 @@ pub struct Ring(NylonRingHost);
 /// [`NylonRingHost::call`]: owned requests, and payloads as `Vec<u8>`, like for like with [`Mutex`](crate::Mutex).
 #[derive(Debug, Clone)]
 pub struct RingCall(NylonRingHost);
+
+/// Calls in flight of one thread that the host allows by default.
+const SLOTS: usize = 16_384;
+
+/// A host with the defaults, but for room for so many calls at a time, all from one thread.
+fn load_for(plugin: &Path, in_flight: usize) -> Result<NylonRingHost, NylonRingHostError> {
+    if in_flight <= SLOTS {
+        NylonRingHost::load(plugin)
+    } else {
+        NylonRingHost::builder().slots_per_shard(in_flight).load(plugin)
+    }
+}
 
 /// How long a plugin without work may take to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -43,6 +55,10 @@ impl Contender for Ring {
 
     fn load(plugin: &Path) -> Result<Self, BenchError> {
         NylonRingHost::load(plugin).map(Self).map_err(Self::failed)
+    }
+
+    fn load_for(plugin: &Path, in_flight: usize) -> Result<Self, BenchError> {
+        load_for(plugin, in_flight).map(Self).map_err(Self::failed)
     }
 
     fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
@@ -83,6 +99,10 @@ impl Contender for RingCall {
 
     fn load(plugin: &Path) -> Result<Self, BenchError> {
         NylonRingHost::load(plugin).map(Self).map_err(Self::failed)
+    }
+
+    fn load_for(plugin: &Path, in_flight: usize) -> Result<Self, BenchError> {
+        load_for(plugin, in_flight).map(Self).map_err(Self::failed)
     }
 
     fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
