@@ -24,6 +24,7 @@
 //! plugin's memory: no answer allocates.
 
 mod clock;
+mod jobs;
 mod number;
 mod pattern;
 mod pool;

@@ -3,22 +3,22 @@
 //! Each thread has a queue of its own, and jobs go to them in turn. A thread without work looks for some more (pause
 //! instruction in between), then again (yield in between), then parks.
 //!
-//! Nobody sleeps over a job: the thread sets `parked`, then looks into its queue; `submit` pushes, then looks at
-//! `parked`; a SeqCst fence between the two steps on both sides makes at least one of them see the other.
+//! Nobody sleeps over a job: the thread parks only if its queue says that whoever pushes next will know (`jobs.rs`).
 
 use std::{
     hint, io,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle, Thread},
 };
 
-use crossbeam::{queue::ArrayQueue, utils::CachePadded};
+use crossbeam::utils::CachePadded;
 
 use crate::{
     clock::{self, Mark},
+    jobs::{Jobs, Taker},
     pattern::{FRAME, KIB, pattern},
     settings::Settings,
     stats::{self, Histogram},
@@ -47,9 +47,7 @@ pub(crate) struct Job {
 
 /// What `submit` and one thread share.
 struct Worker {
-    queue: ArrayQueue<Job>,
-    /// Set by the thread before it parks; taken by whoever wakes it.
-    parked: CachePadded<AtomicBool>,
+    jobs: Jobs,
     /// Set once, right after the thread has started.
     thread: OnceLock<Thread>,
     /// Set by the thread before it takes a job, cleared when it has answered and timed all there were.
@@ -76,8 +74,7 @@ impl Pool {
         let mut handles = Vec::new();
         for i in 0..threads.max(1) {
             let worker = Arc::new(Worker {
-                queue: ArrayQueue::new(queue),
-                parked: CachePadded::default(),
+                jobs: Jobs::new(queue)?,
                 thread: OnceLock::new(),
                 working: AtomicBool::new(false),
                 times: Histogram::new(),
@@ -108,10 +105,10 @@ impl Pool {
             [only] => only,
             many => &many[self.next.fetch_add(1, Ordering::Relaxed) % many.len()],
         };
-        if worker.queue.push(job).is_err() {
-            return false;
+        let Some(asleep) = worker.jobs.push(job) else { return false };
+        if asleep {
+            worker.wake();
         }
-        worker.wake();
         true
     }
 
@@ -132,7 +129,7 @@ impl Pool {
     /// a result that the host already has. Says nothing about jobs whose results are yet to come.
     fn is_idle(&self) -> bool {
         // Ordering: Acquire; pairs with [idle] in `Worker::run`.
-        self.workers.iter().all(|worker| worker.queue.is_empty() && !worker.working.load(Ordering::Acquire))
+        self.workers.iter().all(|worker| worker.jobs.looks_empty() && !worker.working.load(Ordering::Acquire))
     }
 
     /// Forgets the times; false, and nothing done, while a thread has work.
@@ -158,24 +155,21 @@ impl Pool {
 }
 
 impl Worker {
-    /// Wakes the thread if it is parked, after something was put where it looks.
-    #[inline]
+    #[cold]
     fn wake(&self) {
-        // Ordering: SeqCst; pairs with the fence in [park].
-        fence(Ordering::SeqCst);
-        if self.parked.load(Ordering::Relaxed)
-            && self.parked.swap(false, Ordering::Relaxed)
-            && let Some(thread) = self.thread.get()
-        {
+        if let Some(thread) = self.thread.get() {
             thread.unpark();
         }
     }
 
+    /// What the thread does. Once only.
     fn run<H: Host>(&self, host: &H, settings: &Settings, stop: &AtomicBool) {
+        // SAFETY: every worker has one thread, which runs this once.
+        let jobs = unsafe { self.jobs.taker() };
         loop {
             // Ordering: Relaxed; who has a result of a job sees it by way of the host, which handed the result over.
             self.working.store(true, Ordering::Relaxed);
-            while let Some(job) = self.queue.pop() {
+            while let Some(job) = jobs.take() {
                 if settings.measure.load(Ordering::Relaxed) {
                     job.answer(|sid, status, payload| {
                         let start = clock::start();
@@ -186,13 +180,14 @@ impl Worker {
                     job.answer(|sid, status, payload| send_at_last(host, sid, status, payload));
                 }
             }
+            jobs.release();
             // Ordering: Release [idle]; what was recorded comes before; pairs with the load in `is_idle`.
             self.working.store(false, Ordering::Release);
             if stop.load(Ordering::Acquire) {
                 return;
             }
             if !self.comes_soon(settings) {
-                self.park(stop);
+                Self::park(&jobs, stop);
             }
         }
     }
@@ -200,28 +195,24 @@ impl Worker {
     /// Waits a little for work, awake.
     fn comes_soon(&self, settings: &Settings) -> bool {
         for _ in 0..settings.spins.load(Ordering::Relaxed) {
-            if !self.queue.is_empty() {
+            if !self.jobs.looks_empty() {
                 return true;
             }
             hint::spin_loop();
         }
         for _ in 0..settings.yields.load(Ordering::Relaxed) {
-            if !self.queue.is_empty() {
+            if !self.jobs.looks_empty() {
                 return true;
             }
             thread::yield_now();
         }
-        !self.queue.is_empty()
+        !self.jobs.looks_empty()
     }
 
-    fn park(&self, stop: &AtomicBool) {
-        self.parked.store(true, Ordering::Relaxed);
-        // Ordering: SeqCst [park]; after the store above, before the looks below; pairs with the fence in `wake`.
-        fence(Ordering::SeqCst);
-        if self.queue.is_empty() && !stop.load(Ordering::Relaxed) {
+    fn park(jobs: &Taker<'_>, stop: &AtomicBool) {
+        if jobs.may_sleep() && !stop.load(Ordering::Relaxed) {
             thread::park();
         }
-        self.parked.store(false, Ordering::Relaxed);
     }
 }
 
