@@ -32,7 +32,7 @@ pub use baseline::{
     Baseline, BaselineError, BaselineStream, DashMapBaseline, InMutexes, InShards, Maps, MutexBaseline, OwnedFrame,
     SidMap,
 };
-pub use contender::{Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall};
+pub use contender::{Contender, DashMap, Mutex, MutexView, Public, PublicFast, Ring, RingCall};
 pub use demo::{Throughput, demo_throughput};
 pub use error::BenchError;
 pub use plugin_times::PluginTimes;

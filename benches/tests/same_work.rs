@@ -9,7 +9,7 @@ use std::{
 
 use nylon_ring::NrStatus;
 use nylon_ring_benches::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall,
+    BenchError, Contender, DashMap, Mutex, MutexView, Public, PublicFast, Ring, RingCall,
     compare::CASES,
     drive::{self, Plan},
     work::{Flavour, Idle, Shape, Work},
@@ -27,7 +27,7 @@ fn path<C: Contender>() -> PathBuf {
 /// There may be one host of [`Public`] at a time, so its tests come one after the other.
 fn alone<C: Contender>() -> Option<MutexGuard<'static, ()>> {
     static ALONE: StdMutex<()> = StdMutex::new(());
-    (C::NAME == Public::NAME).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+    [Public::NAME, PublicFast::NAME].contains(&C::NAME).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 async fn call<C: Contender>(host: &C, path: &'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
@@ -178,6 +178,7 @@ contender! {
     mutex_view MutexView;
     dashmap DashMap;
     public Public;
+    public_fast PublicFast;
     ring Ring;
     ring_call RingCall;
 }

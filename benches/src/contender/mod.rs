@@ -17,7 +17,7 @@ use nylon_ring::NrStatus;
 use crate::BenchError;
 
 pub use baseline::{DashMap, Mutex, MutexView};
-pub use public::Public;
+pub use public::{Public, PublicFast};
 pub use ring::{Ring, RingCall};
 
 /// A host that is measured. Clones are the same host.

@@ -1,8 +1,10 @@
 //! The host of the crate `nylon-ring-host` 0.2.2 from crates.io, each kind of call by the fastest way that it has.
 //!
-//! Its plugin is pinned, which spares every call the count of calls under way; entries are called by number; what is
-//! answered inside `handle` by `call_response_fast`, everything else by `call_response`; streams by `call_stream`, whose
-//! channel has room for all frames of the longest stream that is measured.
+//! Its plugin is pinned, which spares every call the count of calls under way; entries are called by number, unary ones by
+//! `call_response`; streams by `call_stream`, whose channel has room for all frames of the longest stream that is measured.
+//!
+//! `call_response_fast` is a contender of its own: it is for plugins that are known to answer inside `handle`, and fails if the
+//! answer comes later. All other contenders' calls take an answer whenever it comes.
 
 use std::{
     fmt,
@@ -28,15 +30,21 @@ const FRAMES: usize = 512;
 /// A host is in use: all hosts share the statics of the plugin's one image, so there may be one at a time.
 static IN_USE: AtomicBool = AtomicBool::new(false);
 
-/// `PluginEntry::call_response_fast`, `call_response` and `call_stream`.
+/// `PluginEntry::call_response` and `call_stream`.
+pub type Public = PublicHost<false>;
+
+/// `PluginEntry::call_response_fast` for what is answered inside `handle`; otherwise as [`Public`].
+pub type PublicFast = PublicHost<true>;
+
+/// The host; `FAST` if its fast path may be used.
 #[derive(Clone)]
-pub struct Public {
+pub struct PublicHost<const FAST: bool> {
     plugin: PluginHandle,
     control: PluginEntry,
     stopped: Arc<AtomicBool>,
 }
 
-impl fmt::Debug for Public {
+impl<const FAST: bool> fmt::Debug for PublicHost<FAST> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Public").finish_non_exhaustive()
     }
@@ -46,8 +54,8 @@ impl fmt::Debug for Public {
 #[derive(Clone)]
 pub struct PublicRoute {
     entry: PluginEntry,
-    /// Whether the answer comes inside the call.
-    inside: bool,
+    /// Whether it is called by the fast path.
+    fast: bool,
     /// What the path has behind the entry's name; the entry gets the body if there is nothing.
     argument: Option<Box<[u8]>>,
 }
@@ -65,7 +73,7 @@ impl PublicRoute {
 
     async fn answer(&self, body: &[u8]) -> Result<(NrStatus, Vec<u8>), BenchError> {
         let payload = self.payload(body);
-        let answer = if self.inside {
+        let answer = if self.fast {
             self.entry.call_response_fast(payload).await
         } else {
             self.entry.call_response(payload).await
@@ -87,7 +95,7 @@ fn translated(status: public_host::NrStatus) -> Result<NrStatus, BenchError> {
     }
 }
 
-impl Public {
+impl<const FAST: bool> PublicHost<FAST> {
     /// A path is an entry's name, or an entry's name and its argument; everything else is for `control`.
     fn find(&self, path: &str) -> Result<PublicRoute, BenchError> {
         let (name, argument) = match path {
@@ -96,13 +104,13 @@ impl Public {
                 Some((name @ ("/p" | "/f" | "/bp" | "/bf"), argument)) => (name, Some(argument)),
                 _ => {
                     let argument = Some(path.as_bytes().into());
-                    return Ok(PublicRoute { entry: self.control.clone(), inside: true, argument });
+                    return Ok(PublicRoute { entry: self.control.clone(), fast: true, argument });
                 }
             },
         };
         let entry = self.plugin.entry(name).map_err(Self::failed)?;
         let argument = argument.map(|argument| argument.as_bytes().into());
-        Ok(PublicRoute { entry, inside: !name.starts_with("/b"), argument })
+        Ok(PublicRoute { entry, fast: FAST && !name.starts_with("/b"), argument })
     }
 
     /// Reads all frames.
@@ -116,8 +124,8 @@ impl Public {
     }
 }
 
-impl Contender for Public {
-    const NAME: &'static str = "public-0.2.2";
+impl<const FAST: bool> Contender for PublicHost<FAST> {
+    const NAME: &'static str = if FAST { "public-fast" } else { "public-0.2.2" };
 
     type Route = PublicRoute;
 
