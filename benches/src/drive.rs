@@ -1,7 +1,8 @@
 //! One measurement: everything new (runtime, host, plugin), set up, warmed up, timed, stopped.
 //!
 //! So many tasks run the same loop: call, await, check the answer, look at a flag. A thread that sleeps sets the flag
-//! when the time is up. The tasks count in variables of their own.
+//! when the time is up. The tasks count in variables of their own. [`measure_linear`] is the same with a number of calls
+//! instead of a time, on one host from the first call to the last.
 
 use std::{
     hint,
@@ -19,6 +20,7 @@ use nylon_ring::NrStatus;
 use crate::{
     BenchError, Contender, PluginTimes,
     alloc::{self, Count},
+    memory,
     work::{Flavour, Shape, Work},
 };
 
@@ -40,6 +42,9 @@ pub struct Sample {
     pub results: u64,
     /// Heap allocations in this time, if they were counted.
     pub allocations: u64,
+    /// Growth of the resident memory by the calls in flight and the tasks that wait for them, for each of them, in
+    /// bytes; if it was weighed.
+    pub memory_each: Option<f64>,
     /// The plugin's times, if they were taken.
     pub times: Option<PluginTimes>,
 }
@@ -72,14 +77,18 @@ pub fn measure<C: Contender>(plugin: &Path, shape: &Shape, plan: Plan) -> Result
     if shape.count_allocations && !alloc::installed() {
         return Err(BenchError::Usage("this program does not count allocations".to_owned()));
     }
+    if shape.weigh {
+        memory::trim();
+    }
     shape.runtime.build()?.block_on(async {
         let host = set_up::<C>(plugin, shape).await?;
-        drive(&host, shape, plan.warm_up).await?;
+        let before = memory::resident();
+        drive(&host, shape, Until::Elapsed(plan.warm_up)).await?;
         if shape.time_send {
             when_idle(&host, "/reset").await?;
         }
         let count = shape.count_allocations.then(Count::start);
-        let (elapsed, results) = drive(&host, shape, plan.time).await?;
+        let driven = drive(&host, shape, Until::Elapsed(plan.time)).await?;
         let allocations = count.map_or(0, Count::finish);
         let times = if shape.time_send {
             let text = when_idle(&host, "/stats").await?;
@@ -88,7 +97,39 @@ pub fn measure<C: Contender>(plugin: &Path, shape: &Shape, plan: Plan) -> Result
             None
         };
         host.shutdown().await?;
-        Ok(Sample { elapsed, results, allocations, times })
+        let grown = before.zip(driven.resident).map(|(before, at_end)| at_end.saturating_sub(before));
+        let memory_each = grown.filter(|_| shape.weigh).map(|grown| grown as f64 / shape.in_flight as f64);
+        Ok(Sample { elapsed: driven.elapsed, results: driven.results, allocations, memory_each, times })
+    })
+}
+
+/// One step of [`measure_linear`].
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// How many calls.
+    pub calls: u64,
+    /// From the first of these calls to the last answer.
+    pub elapsed: Duration,
+    /// The process's resident memory after them, in bytes.
+    pub resident: Option<u64>,
+}
+
+/// Makes so many calls, and so many more, …, all on one host.
+///
+/// # Errors
+/// As [`measure`].
+pub fn measure_linear<C: Contender>(plugin: &Path, shape: &Shape, steps: &[u64]) -> Result<Vec<Step>, BenchError> {
+    memory::trim();
+    shape.runtime.build()?.block_on(async {
+        let host = set_up::<C>(plugin, shape).await?;
+        drive(&host, shape, Until::Results(10_000)).await?;
+        let mut done = Vec::with_capacity(steps.len());
+        for &calls in steps {
+            let driven = drive(&host, shape, Until::Results(calls)).await?;
+            done.push(Step { calls: driven.results, elapsed: driven.elapsed, resident: memory::resident() });
+        }
+        host.shutdown().await?;
+        Ok(done)
     })
 }
 
@@ -100,7 +141,7 @@ const QUEUE: usize = 2048;
 /// # Errors
 /// The host fails, or the plugin refuses.
 pub async fn set_up<C: Contender>(plugin: &Path, shape: &Shape) -> Result<C, BenchError> {
-    let host = C::load_for(plugin, shape.in_flight)?;
+    let host = C::load_for(plugin, shape)?;
     let idle = shape.idle;
     host.control(&format!("/idle/{}/{}", idle.spins, idle.yields)).await?;
     host.control(&format!("/measure/{}", u32::from(shape.time_send))).await?;
@@ -129,23 +170,45 @@ async fn when_idle<C: Contender>(host: &C, path: &str) -> Result<Vec<u8>, BenchE
     }
 }
 
-/// Runs the tasks for about this long; how long it was, and how many results there were.
-async fn drive<C: Contender>(host: &C, shape: &Shape, time: Duration) -> Result<(Duration, u64), BenchError> {
-    let run = Arc::new(Run::new(shape));
-    let alarm = thread::Builder::new().name("alarm".to_owned()).spawn({
-        let run = Arc::clone(&run);
-        move || {
-            thread::sleep(time);
-            run.stop.store(true, Relaxed);
-        }
-    })?;
+/// When a run is over.
+#[derive(Clone, Copy)]
+enum Until {
+    /// After so long.
+    Elapsed(Duration),
+    /// After so many results, rounded up to a multiple of the tasks.
+    Results(u64),
+}
+
+/// What one run gave.
+struct Driven {
+    elapsed: Duration,
+    results: u64,
+    /// Resident memory when the time was up, with everything in flight; none if the run was not by time.
+    resident: Option<u64>,
+}
+
+/// Runs the tasks.
+async fn drive<C: Contender>(host: &C, shape: &Shape, until: Until) -> Result<Driven, BenchError> {
+    let run = Arc::new(Run::new(shape, until));
+    let alarm = match until {
+        Until::Elapsed(time) => Some(thread::Builder::new().name("alarm".to_owned()).spawn({
+            let (run, weigh) = (Arc::clone(&run), shape.weigh);
+            move || {
+                thread::sleep(time);
+                let resident = weigh.then(memory::resident).flatten();
+                run.stop.store(true, Relaxed);
+                resident
+            }
+        })?),
+        Until::Results(_) => None,
+    };
     let start = Instant::now();
     let tasks: Vec<_> = (0..shape.in_flight)
         .map(|_| {
             let (host, run, work) = (host.clone(), Arc::clone(&run), shape.work);
             tokio::spawn(async move {
                 run.arrive();
-                let result = repeat(&host, work, &run.stop).await;
+                let result = repeat(&host, work, &run).await;
                 if result.is_err() {
                     run.stop.store(true, Relaxed);
                 }
@@ -158,15 +221,17 @@ async fn drive<C: Contender>(host: &C, shape: &Shape, time: Duration) -> Result<
         results += task.await??;
     }
     let elapsed = start.elapsed();
-    // It only slept, and has nothing to report.
-    let _ = alarm.join();
-    Ok((elapsed, results))
+    // A thread that could not weigh has nothing to report.
+    let resident = alarm.and_then(|alarm| alarm.join().ok().flatten());
+    Ok(Driven { elapsed, results, resident })
 }
 
 /// What the tasks of one run share.
 struct Run {
     /// Set when the time is up.
     stop: AtomicBool,
+    /// After how many results each task stops by itself.
+    most: u64,
     arrived: AtomicUsize,
     /// How many tasks are to begin together; 0 when it does not matter.
     together: usize,
@@ -174,12 +239,20 @@ struct Run {
 
 impl Run {
     /// Calls that are answered at once never yield, so tasks that are to have a worker each must begin on one each.
-    fn new(shape: &Shape) -> Self {
+    fn new(shape: &Shape, until: Until) -> Self {
         let together = match shape.runtime {
             Flavour::Workers(workers) if shape.in_flight <= workers => shape.in_flight,
             _ => 0,
         };
-        Self { stop: AtomicBool::new(false), arrived: AtomicUsize::new(0), together }
+        let most = match until {
+            Until::Elapsed(_) => u64::MAX,
+            Until::Results(results) => results.div_ceil(shape.in_flight.max(1) as u64),
+        };
+        Self { stop: AtomicBool::new(false), most, arrived: AtomicUsize::new(0), together }
+    }
+
+    fn is_over(&self, results: u64) -> bool {
+        results >= self.most || self.stop.load(Relaxed)
     }
 
     /// Holds the worker until the others have one too, or for a tenth of a second.
@@ -193,7 +266,7 @@ impl Run {
 }
 
 /// One task: calls until it is told to stop, at least once; the number of results.
-async fn repeat<C: Contender>(host: &C, work: Work, stop: &AtomicBool) -> Result<u64, BenchError> {
+async fn repeat<C: Contender>(host: &C, work: Work, run: &Run) -> Result<u64, BenchError> {
     let mut results = 0;
     match work {
         Work::Unary { path, len } => {
@@ -204,7 +277,7 @@ async fn repeat<C: Contender>(host: &C, work: Work, stop: &AtomicBool) -> Result
                     return Err(C::wrong(path, answer.0, answer.1));
                 }
                 results += 1;
-                if stop.load(Relaxed) {
+                if run.is_over(results) {
                     return Ok(results);
                 }
             }
@@ -223,7 +296,7 @@ async fn repeat<C: Contender>(host: &C, work: Work, stop: &AtomicBool) -> Result
                     });
                 }
                 results += got.0;
-                if stop.load(Relaxed) {
+                if run.is_over(results) {
                     return Ok(results);
                 }
             }

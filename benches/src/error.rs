@@ -60,8 +60,11 @@ pub enum BenchError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// The results could not be written down.
-    #[error("the results cannot be written as JSON: {0}")]
+    #[error("the results cannot be written or read as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// A plot could not be drawn.
+    #[error("a plot cannot be drawn: {0}")]
+    Plot(String),
     /// An argument names what there is not.
     #[error("{0}")]
     Usage(String),

@@ -11,8 +11,10 @@
 //! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`], [`DashMap`], [`Public`] |
 //! | [`drive`] | one measurement: a runtime, tasks in a loop, results per second |
 //! | [`alloc`] | an allocator that counts |
-//! | [`compare`] | all rows, contenders in turn, and the report |
 //! | [`queues`] | raw queues, without plugins |
+//! | [`open_loop`] | another: requests at a fixed rate, and their latencies |
+//! | [`memory`] | what the process has |
+//! | [`compare`] | all sections, contenders in turn, and the report |
 //! | [`demo_throughput`] | two numbers in two seconds |
 //! | [`soak`] | not a measurement: whether the books balance, under everything at once |
 
@@ -23,6 +25,8 @@ mod contender;
 mod demo;
 pub mod drive;
 mod error;
+pub mod memory;
+pub mod open_loop;
 mod plugin_times;
 pub mod queues;
 pub mod soak;

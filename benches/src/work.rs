@@ -67,11 +67,15 @@ impl Work {
     /// Answered by a thread of the plugin: 256 frames of 64 B and the end.
     pub const BG_LONG_STREAM: Self = Self::stream("/bf/256", 256, 64);
 
-    const fn unary(path: &'static str, len: usize) -> Self {
+    /// One result of this length.
+    #[must_use]
+    pub const fn unary(path: &'static str, len: usize) -> Self {
         Self::Unary { path, len }
     }
 
-    const fn stream(path: &'static str, frames: u64, len: usize) -> Self {
+    /// So many frames of this length, and the end.
+    #[must_use]
+    pub const fn stream(path: &'static str, frames: u64, len: usize) -> Self {
         Self::Stream { path, frames, len }
     }
 }
@@ -94,6 +98,33 @@ impl Idle {
     pub const SPIN: Self = Self { spins: 1_000_000, yields: 0 };
 }
 
+/// How the ring's reactor waits; the other hosts have no choice of this kind and take no notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    /// As a host does by default.
+    #[default]
+    Default,
+    /// It sleeps at once.
+    Park,
+    /// It never sleeps while calls are in flight.
+    Spin,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Default, Self::Park, Self::Spin];
+
+    /// What the report calls the ring with it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "ring",
+            Self::Park => "ring park",
+            Self::Spin => "ring spin",
+        }
+    }
+}
+
 /// One kind of measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -111,6 +142,10 @@ pub struct Shape {
     pub time_send: bool,
     /// Whether the process's heap allocations are counted; that makes everything else slower.
     pub count_allocations: bool,
+    /// Whether the memory of the calls in flight is weighed.
+    pub weigh: bool,
+    /// How the ring's reactor waits.
+    pub strategy: Strategy,
 }
 
 impl Shape {
@@ -125,6 +160,8 @@ impl Shape {
             idle: Idle::BRIEF,
             time_send: false,
             count_allocations: false,
+            weigh: false,
+            strategy: Strategy::Default,
         }
     }
 
@@ -150,5 +187,17 @@ impl Shape {
     #[must_use]
     pub const fn counted(self) -> Self {
         Self { count_allocations: true, ..self }
+    }
+
+    /// With the memory of the calls in flight.
+    #[must_use]
+    pub const fn weighed(self) -> Self {
+        Self { weigh: true, ..self }
+    }
+
+    /// With a reactor that waits like this.
+    #[must_use]
+    pub const fn waiting(self, strategy: Strategy) -> Self {
+        Self { strategy, ..self }
     }
 }

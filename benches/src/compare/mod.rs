@@ -1,17 +1,34 @@
-//! All rows, contenders in turn, and the report.
+//! All sections, contenders in turn, and the report.
 //!
-//! [`run`] measures each [`Case`] with every contender, in turn, as often as it is told, and every measurement starts
-//! anew. [`Report`] says what came out: each contender's median and spread, and the ratio of each one to the first,
-//! taken within a turn. [`Report::table`] is for the terminal, [`Report::write`] for `results/`.
+//! [`run`] measures what a [`Selection`] asks for, and every measurement starts anew. [`Report`] says what came out: each
+//! contender's median and spread, and how the ring stands beside the better reference, turn by turn. [`Report::table`]
+//! is for the terminal, [`Report::write`] for `results/`, and [`Report::render`] makes the page and its plots again.
 
 mod cases;
+mod contenders;
+mod figure;
+mod goal;
+mod grid;
+mod latency;
+mod linear;
 mod machine;
-mod plot;
+mod metric;
+mod page;
+mod plots;
+mod progress;
 mod report;
+mod section;
+mod sweeps;
 mod table;
 mod turns;
 
-pub use cases::{CASES, Case, Goal, Line, Metric};
+pub use cases::{CASES, Case, Line};
+pub use contenders::ContenderId;
+pub use figure::Figure;
+pub use goal::{Goal, Standing, Verdict};
+pub use latency::{LatencyRow, Quantile};
 pub use machine::Machine;
-pub use report::{Figure, Pair, Report, Row, Verdict};
-pub use turns::{ContenderId, Options, run};
+pub use metric::Metric;
+pub use report::{Report, Row, Took};
+pub use section::{Section, Selection};
+pub use turns::{Options, run};

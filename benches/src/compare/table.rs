@@ -1,145 +1,142 @@
-//! The report as text: aligned for the terminal, Markdown for the folder of results.
+//! The report's tables: one line a row, one column a contender.
 
-use std::fmt::Write as _;
-
-use super::{Figure, Goal, Pair, Report, Row, Verdict};
-
-const HEAD: [&str; 7] = [
-    "row",
-    "reference: median (min..max)",
-    "contender: median (min..max)",
-    "ratio",
-    "ratio, min..max",
-    "goal",
-    "verdict",
-];
+use super::{
+    Figure, Goal, LatencyRow, Report, Row, Section, Standing, Verdict,
+    goal::{BASELINE, SUBJECT},
+    grid::Grid,
+};
 
 impl Report {
-    /// The table for the terminal: one line for each pair, or for each contender when there is only one.
+    /// All tables, for a terminal.
     #[must_use]
     pub fn table(&self) -> String {
-        let cells = self.cells();
-        let mut widths = HEAD.map(str::len);
-        for line in &cells {
-            for (width, cell) in widths.iter_mut().zip(line) {
-                *width = cell.chars().count().max(*width);
-            }
-        }
         let mut text = String::new();
-        let mut push = |line: &[String]| {
-            let mut out = String::new();
-            for (i, (cell, &width)) in line.iter().zip(&widths).enumerate() {
-                // Words to the left, numbers to the right.
-                let _ =
-                    if (1..6).contains(&i) { write!(out, "{cell:>width$}  ") } else { write!(out, "{cell:<width$}  ") };
+        for section in self.sections() {
+            text +=
+                &format!("{} [{}]\n\n{}\n", section.title(), section.name(), self.grid(section, Detail::Spread).text());
+        }
+        text
+    }
+
+    /// The table of one section.
+    pub(super) fn grid(&self, section: Section, detail: Detail) -> Grid {
+        if section == Section::Latency {
+            return latencies(&self.latency, detail);
+        }
+        let rows: Vec<&Row> = self.section(section).collect();
+        let mut contenders: Vec<&str> = Vec::new();
+        for figure in rows.iter().flat_map(|row| &row.figures) {
+            if !contenders.contains(&figure.contender.as_str()) {
+                contenders.push(&figure.contender);
             }
-            text += out.trim_end();
-            text.push('\n');
-        };
-        push(&HEAD.map(str::to_owned));
-        push(&widths.map(|width| "-".repeat(width)));
-        for line in &cells {
-            push(line);
         }
-        text
-    }
-
-    /// The page for the folder of results.
-    pub(super) fn markdown(&self) -> String {
-        let machine = &self.machine;
-        let mut text = format!(
-            "# Side by side\n\n\
-             Written by `compare`; what the rows mean and what not to conclude from them stands in `../README.md`. The \
-             samples are in `compare.json`.\n\n\
-             | | |\n| --- | --- |\n\
-             | command | `{}` |\n| turns | {} of {} s each |\n| date | {} |\n| commit | {} |\n| processor | {}, {} \
-             threads |\n| kernel | {} |\n| compiler | {} |\n| load at the start | {} |\n\n",
-            self.command,
-            self.reps,
-            self.seconds,
-            machine.date,
-            machine.commit,
-            machine.cpu,
-            machine.cores,
-            machine.kernel,
-            machine.rustc,
-            machine.load,
-        );
-        let mut push = |line: &[String]| {
-            text += &format!("| {} |\n", line.join(" | "));
-        };
-        push(&HEAD.map(str::to_owned));
-        push(&["---", "---:", "---:", "---:", "---:", "---:", "---"].map(str::to_owned));
-        for line in self.cells() {
-            push(&line);
+        let compared = rows.iter().any(|row| row.standing.is_some());
+        let mut head = vec!["row".to_owned()];
+        head.extend(contenders.iter().map(|&name| name.to_owned()));
+        if compared {
+            head.extend([format!("{SUBJECT}/better (min..max)"), "goal".to_owned(), "verdict".to_owned()]);
+        } else {
+            head.push("unit".to_owned());
         }
-        text += "\n![ratios](compare.svg)\n";
-        text
-    }
-
-    fn cells(&self) -> Vec<[String; 7]> {
-        self.rows.iter().flat_map(row_cells).collect()
+        let mut grid = Grid::new(head);
+        grid.lines.extend(rows.iter().map(|row| line(row, &contenders, compared, detail)));
+        grid
     }
 }
 
-fn row_cells(row: &Row) -> Vec<[String; 7]> {
-    let label = row.label.to_owned();
-    match &*row.figures {
-        [] => Vec::new(),
-        [alone] => {
-            vec![[label, figure(alone), String::new(), String::new(), String::new(), String::new(), String::new()]]
-        }
-        [reference, others @ ..] => others
-            .iter()
-            .zip(&row.pairs)
-            .map(|(own, pair)| {
-                [
-                    label.clone(),
-                    figure(reference),
-                    figure(own),
-                    format!("{:.3}", pair.ratio.median),
-                    format!("{:.3}..{:.3}", pair.ratio.min, pair.ratio.max),
-                    pair.goal_reached.and(row.goal).map_or_else(String::new, goal),
-                    verdict(pair),
-                ]
-            })
-            .collect(),
-    }
+/// How much of a figure is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The median, and half of the spread in percent.
+    Spread,
+    /// The median, the least and the greatest.
+    Range,
 }
 
-/// `ring 135.2 (130.1..140.0)`, with as many digits as mean something.
-fn figure(figure: &Figure) -> String {
-    let digits = if figure.max < 10.0 {
-        2
-    } else if figure.max < 1000.0 {
-        1
-    } else {
-        0
+fn line(row: &Row, contenders: &[&str], compared: bool, detail: Detail) -> Vec<String> {
+    let mut cells = vec![row.label.clone()];
+    cells.extend(contenders.iter().map(|name| {
+        let figure = row.figures.iter().find(|figure| figure.contender == *name);
+        figure.map_or_else(String::new, |figure| cell(figure, detail))
+    }));
+    match (&row.standing, compared) {
+        (Some(standing), _) => {
+            let ratio = &standing.better;
+            cells.push(format!("{:.3} ({:.3}..{:.3})", ratio.median, ratio.min, ratio.max));
+            cells.push(row.goal.map_or_else(String::new, |goal| goal_cell(goal, standing)));
+            cells.push(verdict(standing));
+        }
+        (None, true) => cells.extend([String::new(), String::new(), String::new()]),
+        (None, false) => cells.push(row.unit.clone()),
+    }
+    cells
+}
+
+/// `135.2 ±3%` or `135.2 (130.1..140.0)`, with as many digits as mean something.
+fn cell(figure: &Figure, detail: Detail) -> String {
+    let digits = match figure.max {
+        max if max < 10.0 => 2,
+        max if max < 1000.0 => 1,
+        _ => 0,
     };
-    format!("{} {:.digits$} ({:.digits$}..{:.digits$})", figure.contender, figure.median, figure.min, figure.max)
-}
-
-fn goal(goal: Goal) -> String {
-    match goal {
-        Goal::Ratio(ratio) => format!("ratio <= {ratio:.2}"),
-        Goal::Figure(figure) => format!("<= {figure:.0}"),
+    match detail {
+        Detail::Spread => format!("{:.digits$} ±{:.0}%", figure.median, figure.spread()),
+        Detail::Range => format!("{:.digits$} ({:.digits$}..{:.digits$})", figure.median, figure.min, figure.max),
     }
 }
 
-fn verdict(pair: &Pair) -> String {
-    let mut text = match pair.verdict {
+/// `<= 0.50`; against the baseline with the ratio that is meant: `0.459 of mutex <= 0.10`.
+fn goal_cell(goal: Goal, standing: &Standing) -> String {
+    match (goal, &standing.baseline) {
+        (Goal::Better(share), _) => format!("<= {share:.2}"),
+        (Goal::Baseline(share), Some(ratio)) => format!("{:.3} of {BASELINE} <= {share:.2}", ratio.median),
+        (Goal::Baseline(share), None) => format!("of {BASELINE} <= {share:.2}"),
+        (Goal::Figure(most), _) => format!("{SUBJECT} <= {most:.0}"),
+    }
+}
+
+fn verdict(standing: &Standing) -> String {
+    let verdict = match standing.verdict {
         Verdict::Ahead => "ahead",
         Verdict::Even => "even",
         Verdict::Behind => "behind",
+    };
+    let mixed = if standing.mixed { "?" } else { "" };
+    let goal = match standing.goal_reached {
+        Some(true) => ", reached",
+        Some(false) => ", missed",
+        None => "",
+    };
+    format!("{verdict}{mixed}{goal}")
+}
+
+/// In µs: one line a rate and contender.
+fn latencies(rows: &[LatencyRow], detail: Detail) -> Grid {
+    let names = rows.iter().take(1).flat_map(|row| &row.quantiles);
+    let mut head = vec!["rate, contender; µs".to_owned()];
+    head.extend(names.map(|quantile| quantile.name.clone()));
+    head.extend(["answered/s", "late", "requests"].map(str::to_owned));
+    let mut grid = Grid::new(head);
+    for row in rows {
+        let mut cells = vec![format!("{}: {}", row.label, row.contender)];
+        cells.extend(row.quantiles.iter().map(|quantile| {
+            let range = Figure::new("", quantile.turns.clone()).filter(|_| detail == Detail::Range);
+            let range = range.map(|range| format!(" ({}..{})", micros(range.min), micros(range.max)));
+            micros(quantile.ns) + &range.unwrap_or_default()
+        }));
+        cells.push(format!("{:.0}", row.achieved.median));
+        cells.push(format!("{:.2}%", late_percent(row)));
+        cells.push(row.requests.to_string());
+        grid.lines.push(cells);
     }
-    .to_owned();
-    if pair.mixed {
-        text += ", not in every turn";
-    }
-    match pair.goal_reached {
-        Some(true) => text += ", goal reached",
-        Some(false) => text += ", goal missed",
-        None => {}
-    }
-    text
+    grid
+}
+
+fn late_percent(row: &LatencyRow) -> f64 {
+    row.late as f64 / row.requests.max(1) as f64 * 100.0
+}
+
+fn micros(ns: f64) -> String {
+    let micros = ns / 1000.0;
+    if micros < 100.0 { format!("{micros:.1}") } else { format!("{micros:.0}") }
 }

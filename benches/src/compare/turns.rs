@@ -1,118 +1,138 @@
-//! Measures all cases with all contenders, in turn.
+//! Measures what was asked for, contenders in turn.
 
-use std::path::PathBuf;
-
-use clap::ValueEnum;
+use std::time::Instant;
 
 use super::{
-    CASES, Case, Machine,
-    report::{Report, Row},
+    Case, ContenderId, Figure, Machine, Report, Row, Section, Selection,
+    contenders::{self, Entrant},
+    latency, linear,
+    progress::Progress,
+    report::Took,
 };
-use crate::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall,
-    drive::{self, Plan, Sample},
-};
-
-/// The contenders by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ContenderId {
-    /// The mutex baseline with owned requests.
-    Mutex,
-    /// The mutex baseline with borrowed requests.
-    MutexView,
-    /// The baseline with maps in shards, with owned requests.
-    #[value(name = "dashmap")]
-    DashMap,
-    /// The host from crates.io.
-    #[value(name = "public-0.2.2")]
-    Public,
-    /// This project's host with borrowed requests.
-    Ring,
-    /// This project's host with owned requests.
-    RingCall,
-}
-
-impl ContenderId {
-    /// What the report calls it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mutex => Mutex::NAME,
-            Self::MutexView => MutexView::NAME,
-            Self::DashMap => DashMap::NAME,
-            Self::Public => Public::NAME,
-            Self::Ring => Ring::NAME,
-            Self::RingCall => RingCall::NAME,
-        }
-    }
-
-    fn measure(self, plugin: &std::path::Path, case: &Case, plan: Plan) -> Result<Sample, BenchError> {
-        match self {
-            Self::Mutex => drive::measure::<Mutex>(plugin, &case.shape, plan),
-            Self::MutexView => drive::measure::<MutexView>(plugin, &case.shape, plan),
-            Self::DashMap => drive::measure::<DashMap>(plugin, &case.shape, plan),
-            Self::Public => drive::measure::<Public>(&Public::plugin()?, &case.shape, plan),
-            Self::Ring => drive::measure::<Ring>(plugin, &case.shape, plan),
-            Self::RingCall => drive::measure::<RingCall>(plugin, &case.shape, plan),
-        }
-    }
-}
+use crate::{BenchError, drive::Plan};
 
 /// What to measure, and for how long.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Who takes part. The first one is the reference of all ratios.
-    pub contenders: Vec<ContenderId>,
-    /// Parts of names of cases; a case with any of them is measured, and every case if there are none.
-    pub filter: Vec<String>,
-    /// How many turns.
-    pub reps: usize,
+    /// Which cases.
+    pub selection: Selection,
+    /// Who takes part; without it each section has contenders of its own.
+    pub contenders: Option<Vec<ContenderId>>,
+    /// How many turns; without it 5 for the rows and 3 for the other sections.
+    pub reps: Option<usize>,
     /// How long each measurement is.
     pub plan: Plan,
+    /// A look at whether everything works: few turns, nothing large.
+    pub quick: bool,
     /// How to get these figures again.
     pub command: String,
 }
 
-/// Measures; tells about its progress line by line through `progress`.
+impl Options {
+    pub(super) fn turns(&self, section: Section) -> usize {
+        self.reps.unwrap_or(match (self.quick, section) {
+            (true, Section::Rows) => 2,
+            (true, _) => 1,
+            (false, Section::Rows) => 5,
+            (false, _) => 3,
+        })
+    }
+
+    pub(super) fn entrants(&self, section: Section) -> Vec<Entrant> {
+        contenders::entrants(section, self.contenders.as_deref())
+    }
+
+    fn cases(&self, section: Section) -> impl Iterator<Item = &'static Case> {
+        let wanted = move |case: &&Case| {
+            self.selection.wants(section, case.name) && !(self.quick && case.shape.in_flight > LARGE)
+        };
+        section.cases().iter().filter(wanted)
+    }
+
+    /// About how many seconds a section takes.
+    fn cost(&self, section: Section) -> f64 {
+        match section {
+            Section::Latency => latency::cost(self),
+            Section::Queues => 0.0,
+            Section::Linear => linear::cost(self),
+            _ => {
+                let measurements = self.turns(section) * self.entrants(section).len();
+                self.cases(section).map(|case| self.cost_of(case)).sum::<f64>() * measurements as f64
+            }
+        }
+    }
+
+    /// About how many seconds one measurement takes.
+    fn cost_of(&self, case: &Case) -> f64 {
+        // Loading and stopping; and each task calls twice at least.
+        (self.plan.warm_up + self.plan.time).as_secs_f64() + 0.05 + case.shape.in_flight as f64 * 3e-6
+    }
+}
+
+/// More in flight than this is left out of a quick run.
+const LARGE: usize = 100_000;
+
+/// Measures; tells about its progress line by line through `say`.
 ///
 /// # Errors
 /// A contender fails, the plugin cannot be built, or the options leave nothing to do.
-pub fn run(options: &Options, mut progress: impl FnMut(&str)) -> Result<Report, BenchError> {
-    let wanted = |case: &&Case| options.filter.is_empty() || options.filter.iter().any(|part| case.name.contains(part));
-    let cases: Vec<&Case> = CASES.iter().filter(wanted).collect();
+pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Report, BenchError> {
+    let sections = options.selection.sections();
     for (what, nothing) in [
-        ("no case has such a name", cases.is_empty()),
-        ("no contenders", options.contenders.is_empty()),
-        ("no repetitions", options.reps == 0),
+        ("no case has such a name", sections.is_empty()),
+        ("no contenders", options.contenders.as_ref().is_some_and(Vec::is_empty)),
+        ("no repetitions", options.reps == Some(0)),
     ] {
         if nothing {
             return Err(BenchError::Usage(format!("nothing to measure: {what}")));
         }
     }
     // Before the plugin is built, which is load of its own.
-    let machine = Machine::here();
-    let plugin: PathBuf = crate::plugin()?;
-    let mut rows = Vec::new();
-    for (number, case) in cases.iter().enumerate() {
-        let mut samples = vec![Vec::with_capacity(options.reps); options.contenders.len()];
-        for rep in 0..options.reps {
-            let mut line = format!("[{}/{}] {} {}/{}", number + 1, cases.len(), case.name, rep + 1, options.reps);
-            for (contender, samples) in options.contenders.iter().zip(&mut samples) {
-                let sample = contender.measure(&plugin, case, options.plan)?;
-                let shown = case.lines.first().and_then(|line| line.metric.of(&sample));
-                line += &format!("  {} {:.1}", contender.name(), shown.unwrap_or(f64::NAN));
-                samples.push(sample);
-            }
-            progress(&line);
-        }
-        let names: Vec<_> = options.contenders.iter().map(|id| id.name()).collect();
-        rows.extend(case.lines.iter().map(|line| Row::new(case, line, &names, &samples)));
+    let mut report = Report::new(Machine::here(), options);
+    for entrant in sections.iter().flat_map(|&section| options.entrants(section)) {
+        entrant.id.prepare()?;
     }
-    Ok(Report {
-        machine,
-        command: options.command.clone(),
-        reps: options.reps,
-        seconds: options.plan.time.as_secs_f64(),
-        rows,
-    })
+    let planned = sections.iter().map(|&section| options.cost(section)).sum();
+    let mut progress = Progress::new(planned, &mut say);
+    for section in sections {
+        let start = Instant::now();
+        match section {
+            Section::Latency => report.latency = latency::run(options, &mut progress)?,
+            Section::Queues => {}
+            Section::Linear => report.rows.extend(linear::run(options, &mut progress)?),
+            _ => {
+                for case in options.cases(section) {
+                    report.rows.extend(rows(options, section, case, &mut progress)?);
+                }
+            }
+        }
+        let seconds = start.elapsed().as_secs_f64().round();
+        report.took.push(Took { section, turns: options.turns(section), seconds });
+    }
+    Ok(report)
+}
+
+/// One case, in turns.
+fn rows(options: &Options, section: Section, case: &Case, progress: &mut Progress<'_>) -> Result<Vec<Row>, BenchError> {
+    let entrants = options.entrants(section);
+    let turns = options.turns(section);
+    let mut samples = vec![Vec::with_capacity(turns); entrants.len()];
+    for turn in 0..turns {
+        let mut text = format!("{} {}/{turns}", case.name, turn + 1);
+        for (entrant, samples) in entrants.iter().zip(&mut samples) {
+            let sample = entrant.measure(&case.shape, options.plan)?;
+            let shown = case.lines.first().and_then(|line| line.metric.of(&sample));
+            text += &format!("  {} {:.1}", entrant.name, shown.unwrap_or(f64::NAN));
+            samples.push(sample);
+        }
+        progress.step(options.cost_of(case) * entrants.len() as f64, &text);
+    }
+    let of_line = |line: &super::Line| {
+        let figures = entrants.iter().zip(&samples).filter_map(|(entrant, samples)| {
+            let values = samples.iter().filter_map(|sample| line.metric.of(sample));
+            Figure::new(entrant.name, values.collect())
+        });
+        Row::new(section, case, line, figures.collect())
+    };
+    Ok(case.lines.iter().map(of_line).collect())
 }

@@ -14,7 +14,7 @@ use std::{
 
 use nylon_ring::NrStatus;
 
-use crate::BenchError;
+use crate::{BenchError, work::Shape};
 
 pub use baseline::{DashMap, Mutex, MutexView};
 pub use public::{Public, PublicFast};
@@ -42,12 +42,11 @@ pub trait Contender: Clone + Send + Sync + Sized + 'static {
     /// What the host says.
     fn load(plugin: &Path) -> Result<Self, BenchError>;
 
-    /// Loads the plugin for so many calls at a time; by [`load`](Self::load) if they are within the defaults, or if
-    /// there is nothing to set.
+    /// Loads the plugin with what this kind of work needs: room for the calls in flight, a way to wait.
     ///
     /// # Errors
     /// What the host says.
-    fn load_for(plugin: &Path, _in_flight: usize) -> Result<Self, BenchError> {
+    fn load_for(plugin: &Path, _shape: &Shape) -> Result<Self, BenchError> {
         Self::load(plugin)
     }
 

@@ -6,7 +6,10 @@ use nylon_ring::NrStatus;
 use nylon_ring_host::{NylonRingHost, NylonRingHostError, StreamReceiver};
 
 use super::{Contender, owned, view};
-use crate::BenchError;
+use crate::{
+    BenchError,
+    work::{Shape, Strategy},
+};
 
 /// [`NylonRingHost::call_view`]: borrowed requests, and payloads as the host has them.
 #[derive(Debug, Clone)]
@@ -16,20 +19,25 @@ pub struct Ring(NylonRingHost);
 #[derive(Debug, Clone)]
 pub struct RingCall(NylonRingHost);
 
-/// Calls in flight of one thread that the host allows by default.
-const SLOTS: usize = 16_384;
-
-/// A host with the defaults, but for room for so many calls at a time, all from one thread.
-fn load_for(plugin: &Path, in_flight: usize) -> Result<NylonRingHost, NylonRingHostError> {
-    if in_flight <= SLOTS {
-        NylonRingHost::load(plugin)
-    } else {
-        NylonRingHost::builder().slots_per_shard(in_flight).load(plugin)
-    }
-}
-
 /// How long a plugin without work may take to stop.
 const GRACE: Duration = Duration::from_secs(5);
+/// How many calls a shard has room for by default.
+const DEFAULT_SLOTS: usize = 16_384;
+
+/// A host with room for the calls in flight, which waits as it is told to.
+fn load_for(plugin: &Path, shape: &Shape) -> Result<NylonRingHost, NylonRingHostError> {
+    let mut builder = NylonRingHost::builder();
+    if shape.in_flight > DEFAULT_SLOTS / 2 {
+        // All callers may be on one thread, and so on one shard.
+        builder = builder.slots_per_shard(2 * shape.in_flight);
+    }
+    match shape.strategy {
+        Strategy::Default => builder,
+        Strategy::Park => builder.busy_poll(Duration::ZERO),
+        Strategy::Spin => builder.busy_poll(Duration::from_millis(10)),
+    }
+    .load(plugin)
+}
 
 async fn count(mut stream: StreamReceiver) -> (u64, usize) {
     let (mut frames, mut bytes) = (0, 0);
@@ -57,8 +65,8 @@ impl Contender for Ring {
         NylonRingHost::load(plugin).map(Self).map_err(Self::failed)
     }
 
-    fn load_for(plugin: &Path, in_flight: usize) -> Result<Self, BenchError> {
-        load_for(plugin, in_flight).map(Self).map_err(Self::failed)
+    fn load_for(plugin: &Path, shape: &Shape) -> Result<Self, BenchError> {
+        load_for(plugin, shape).map(Self).map_err(Self::failed)
     }
 
     fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
@@ -101,8 +109,8 @@ impl Contender for RingCall {
         NylonRingHost::load(plugin).map(Self).map_err(Self::failed)
     }
 
-    fn load_for(plugin: &Path, in_flight: usize) -> Result<Self, BenchError> {
-        load_for(plugin, in_flight).map(Self).map_err(Self::failed)
+    fn load_for(plugin: &Path, shape: &Shape) -> Result<Self, BenchError> {
+        load_for(plugin, shape).map(Self).map_err(Self::failed)
     }
 
     fn route(&self, path: &'static str) -> Result<&'static str, BenchError> {
