@@ -173,7 +173,7 @@ async fn when_idle<C: Contender>(host: &C, path: &str) -> Result<Vec<u8>, BenchE
 /// When a run is over.
 #[derive(Clone, Copy)]
 enum Until {
-    /// After so long.
+    /// After so long, and when all tasks have begun.
     Elapsed(Duration),
     /// After so many results, rounded up to a multiple of the tasks.
     Results(u64),
@@ -192,9 +192,13 @@ async fn drive<C: Contender>(host: &C, shape: &Shape, until: Until) -> Result<Dr
     let run = Arc::new(Run::new(shape, until));
     let alarm = match until {
         Until::Elapsed(time) => Some(thread::Builder::new().name("alarm".to_owned()).spawn({
-            let (run, weigh) = (Arc::clone(&run), shape.weigh);
+            let (run, weigh, tasks) = (Arc::clone(&run), shape.weigh, shape.in_flight);
             move || {
                 thread::sleep(time);
+                // A million of them take longer than that to begin.
+                while run.arrived.load(Relaxed) < tasks && !run.stop.load(Relaxed) {
+                    thread::sleep(Duration::from_millis(1));
+                }
                 let resident = weigh.then(memory::resident).flatten();
                 run.stop.store(true, Relaxed);
                 resident

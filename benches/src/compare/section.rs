@@ -82,7 +82,7 @@ impl Section {
             Self::Rows | Self::Strategies | Self::Latency => None,
             Self::Threads => Some("plugin threads"),
             Self::Depth => Some("calls in flight"),
-            Self::Payload => Some("payload, B"),
+            Self::Payload => Some("payload"),
             Self::Streams => Some("frames a stream"),
             Self::Queues => Some("producers"),
             Self::Linear => Some("calls"),

@@ -40,7 +40,7 @@ impl Axis {
     }
 
     /// Logarithmic, with exactly these values written at it; 0 stands to the left of the others.
-    pub(super) fn at(title: &str, values: &[f64]) -> Self {
+    pub(super) fn at(title: &str, values: &[f64], label: fn(f64) -> String) -> Self {
         let (least, most) = bounds(values.iter().copied().filter(|value| *value > 0.0));
         let (least, most) = (least.log10(), most.log10());
         let margin = ((most - least) * 0.05).max(0.1);
@@ -49,7 +49,7 @@ impl Axis {
         let scale = Scale::Log { zero };
         let mut axis =
             Self { title: title.to_owned(), scale, from: zero - margin, to: most + margin, ticks: Vec::new() };
-        axis.ticks = values.iter().map(|&value| (axis.position(value), short(value))).collect();
+        axis.ticks = values.iter().map(|&value| (axis.position(value), label(value))).collect();
         axis
     }
 
@@ -91,17 +91,30 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     all.unwrap_or((1.0, 1.0))
 }
 
-/// `1M`, `50k`, `0.2`; and `64Ki` for what is round in bytes alone.
-fn short(value: f64) -> String {
+/// `1M`, `50k`, `1024`, `0.2`.
+pub(super) fn short(value: f64) -> String {
+    match value {
+        value if value >= 1e9 => format!("{}G", rounded(value / 1e9)),
+        value if value >= 1e6 => format!("{}M", rounded(value / 1e6)),
+        value if value >= 1e4 => format!("{}k", rounded(value / 1e3)),
+        value => rounded(value).to_string(),
+    }
+}
+
+/// `1 MiB`, `64 KiB`, `40 B`.
+pub(super) fn bytes(value: f64) -> String {
     const KI: f64 = 1024.0;
     match value {
-        value if value >= KI && (value / KI / KI).fract() == 0.0 => format!("{}Mi", value / KI / KI),
-        value if value >= KI && (value / KI).fract() == 0.0 => format!("{}Ki", value / KI),
-        value if value >= 1e9 => format!("{}G", value / 1e9),
-        value if value >= 1e6 => format!("{}M", value / 1e6),
-        value if value >= 1e3 => format!("{}k", value / 1e3),
-        value => format!("{}", (value * 1e6).round() / 1e6),
+        value if value >= KI * KI => format!("{} MiB", rounded(value / KI / KI)),
+        value if value >= KI => format!("{} KiB", rounded(value / KI)),
+        value => format!("{} B", rounded(value)),
     }
+}
+
+/// Without the digits that come from binary fractions; at most one behind the point from 10 on.
+fn rounded(value: f64) -> f64 {
+    let digits = if value < 10.0 { 1e6 } else { 10.0 };
+    (value * digits).round() / digits
 }
 
 #[cfg(test)]
@@ -119,21 +132,27 @@ mod tests {
         assert!((axis.position(100.0) - 2.0).abs() < 1e-9);
         assert_eq!(axis.position(1e9), axis.to);
         assert_eq!(axis.position(0.0), axis.from);
-        assert_eq!(labels(&Axis::log("ns", [1.0, 1e6].into_iter())), ["1", "10", "100", "1k", "10k", "100k", "1M"]);
+        assert_eq!(labels(&Axis::log("ns", [1.0, 1e6].into_iter())), ["1", "10", "100", "1000", "10k", "100k", "1M"]);
     }
 
     #[test]
     fn nothing_to_show_is_an_axis_all_the_same() {
-        for axis in [Axis::log("ns", [].into_iter()), Axis::at("x", &[]), Axis::from_zero("x", [].into_iter())] {
+        for axis in [Axis::log("ns", [].into_iter()), Axis::at("x", &[], short), Axis::from_zero("x", [].into_iter())] {
             assert!(axis.from < axis.to, "{axis:?}");
         }
     }
 
     #[test]
     fn zero_stands_to_the_left() {
-        let axis = Axis::at("B", &[0.0, 40.0, 1024.0]);
-        assert_eq!(labels(&axis), ["0", "40", "1Ki"]);
+        let axis = Axis::at("B", &[0.0, 40.0, 1024.0], bytes);
+        assert_eq!(labels(&axis), ["0 B", "40 B", "1 KiB"]);
         assert!(axis.from < axis.position(0.0) && axis.position(0.0) < axis.position(40.0));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([0.2, 1024.0, 65_536.0, 1e6, 2.5e9].map(short), ["0.2", "1024", "65.5k", "1M", "2.5G"]);
+        assert_eq!([0.0, 128.0, 4096.0, 1_048_576.0].map(bytes), ["0 B", "128 B", "4 KiB", "1 MiB"]);
     }
 
     #[test]

@@ -86,7 +86,8 @@ fn metric_panel(section: Section, metric: Metric, rows: &[&Row]) -> Panel {
         _ if section == Section::Queues => ("Time", Axis::log("ns an item", points())),
         _ => ("Time", Axis::log("ns a result", points())),
     };
-    let x = Axis::at(section.axis().unwrap_or_default(), &xs);
+    let label = if section == Section::Payload { axis::bytes } else { axis::short };
+    let x = Axis::at(section.axis().unwrap_or_default(), &xs, label);
     Panel { title: title.to_owned(), x, y, series, marks: true }
 }
 
