@@ -10,6 +10,8 @@ use crate::drive::Sample;
 pub enum Metric {
     /// Nanoseconds of wall time for each result.
     NsPerResult,
+    /// Nanoseconds of wall time for each record of a raw queue.
+    NsPerItem,
     /// Mean time inside `send_result`, ns.
     SendMean,
     /// Median time inside `send_result`, ns.
@@ -36,7 +38,7 @@ impl Metric {
             Self::SendP9999 => times.map(|times| times.quantile(0.9999)),
             Self::Allocations => Some(sample.allocations_each()),
             Self::MemoryEach => sample.memory_each,
-            Self::Resident => None,
+            Self::NsPerItem | Self::Resident => None,
         }
     }
 
@@ -47,7 +49,7 @@ impl Metric {
             Self::Allocations => "allocations",
             Self::MemoryEach => "B",
             Self::Resident => "MiB",
-            Self::NsPerResult | Self::SendMean | Self::SendMedian | Self::SendP9999 => "ns",
+            Self::NsPerResult | Self::NsPerItem | Self::SendMean | Self::SendMedian | Self::SendP9999 => "ns",
         }
     }
 }

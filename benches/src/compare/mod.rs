@@ -16,6 +16,7 @@ mod metric;
 mod page;
 mod plots;
 mod progress;
+mod queues;
 mod report;
 mod section;
 mod sweeps;

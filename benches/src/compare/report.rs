@@ -220,7 +220,7 @@ mod tests {
         let queues = [("ours", 9.0), ("crossbeam ArrayQueue", 12.0), ("flume", 21.0), ("Mutex<VecDeque>", 30.0)];
         let ways = [("ring sync", 70.0), ("ring bg", 250.0)];
         let calls = [1e4, 1e5, 1e6, 1e7, 1e8];
-        let queues = points(Section::Queues, Metric::NsPerResult, &[1.0, 2.0, 4.0], &queues);
+        let queues = points(Section::Queues, Metric::NsPerItem, &[1.0, 2.0, 4.0], &queues);
         let linear = points(Section::Linear, Metric::NsPerResult, &calls, &ways);
         let memory = points(Section::Linear, Metric::Resident, &calls, &[("ring sync", 20.0), ("ring bg", 22.0)]);
         Report {

@@ -7,6 +7,7 @@ use super::{
     contenders::{self, Entrant},
     latency, linear,
     progress::Progress,
+    queues,
     report::Took,
 };
 use crate::{BenchError, drive::Plan};
@@ -53,7 +54,7 @@ impl Options {
     fn cost(&self, section: Section) -> f64 {
         match section {
             Section::Latency => latency::cost(self),
-            Section::Queues => 0.0,
+            Section::Queues => queues::cost(self),
             Section::Linear => linear::cost(self),
             _ => {
                 let measurements = self.turns(section) * self.entrants(section).len();
@@ -98,7 +99,7 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Report, Bench
         let start = Instant::now();
         match section {
             Section::Latency => report.latency = latency::run(options, &mut progress)?,
-            Section::Queues => {}
+            Section::Queues => report.rows.extend(queues::run(options, &mut progress)?),
             Section::Linear => report.rows.extend(linear::run(options, &mut progress)?),
             _ => {
                 for case in options.cases(section) {

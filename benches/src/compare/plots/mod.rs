@@ -83,7 +83,7 @@ fn metric_panel(section: Section, metric: Metric, rows: &[&Row]) -> Panel {
         Metric::MemoryEach => ("Memory", Axis::log("B for each call in flight", points())),
         Metric::Resident => ("Resident memory of the process", Axis::from_zero("MiB", points())),
         _ if section == Section::Linear => ("Time", Axis::from_zero("ns a call", points())),
-        _ if section == Section::Queues => ("Time", Axis::log("ns an item", points())),
+        Metric::NsPerItem => ("Time", Axis::log("ns a record", points())),
         _ => ("Time", Axis::log("ns a result", points())),
     };
     let label = if section == Section::Payload { axis::bytes } else { axis::short };

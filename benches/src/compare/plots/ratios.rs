@@ -38,7 +38,7 @@ pub(super) fn draw(report: &Report) -> Result<String, BenchError> {
     let size = ((LABELS + CHART + VERDICTS) as u32, (bottom + 34) as u32);
     let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
     root.fill(&WHITE).map_err(failed)?;
-    let title = "Time of the ring for each of the better reference's: less is better";
+    let title = "The ring's figure for each of the better reference's: less is better";
     text(&root, title, (12, 12), 18, BLACK, HPos::Left)?;
     let machine = &report.machine;
     let key = format!(
