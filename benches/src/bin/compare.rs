@@ -28,10 +28,10 @@ struct Args {
     #[arg(long)]
     reps: Option<usize>,
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 0.6, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.8, value_parser = seconds)]
     seconds: f64,
     /// Seconds of calls before each measurement.
-    #[arg(long, default_value_t = 0.15, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.2, value_parser = seconds)]
     warm_up: f64,
     /// A look at whether everything works, not a measurement: 1 or 2 turns of 0.05 s, nothing large.
     #[arg(long, conflicts_with_all = ["reps", "seconds", "warm_up"])]
