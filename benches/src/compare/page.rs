@@ -29,7 +29,12 @@ impl Report {
         for section in self.sections() {
             text += &format!("\n## {}\n\n", section.title());
             if let Some(took) = self.took.iter().find(|took| took.section == section) {
-                text += &format!("Section `{}`: {} turns, {} s in all.\n\n", section.name(), took.turns, took.seconds);
+                text += &format!(
+                    "Section `{}`; turns: {}; seconds in all: {}.\n\n",
+                    section.name(),
+                    took.turns,
+                    took.seconds
+                );
             }
             text += &self.grid(section, Detail::Range).markdown();
             for plot in plots.iter().filter(|plot| plot.section == section) {

@@ -36,5 +36,5 @@ fn row(producers: usize, measured: &[QueueRow]) -> Row {
     // The shape is of no consequence: nothing is called.
     let case = Case { name: "queues", x: Some(producers as f64), shape: Shape::of(Work::SYNC_EMPTY), lines: &[] };
     let row = Row::new(Section::Queues, &case, &Line { label: "", metric: Metric::NsPerItem, goal: None }, figures);
-    Row { label: format!("{producers} producers"), ..row }
+    Row { label: format!("producers: {producers}"), ..row }
 }

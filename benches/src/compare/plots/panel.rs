@@ -52,19 +52,23 @@ pub(super) fn style(size: i32, colour: RGBColor, h: HPos, v: VPos) -> TextStyle<
 pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
 const LIGHT: RGBColor = RGBColor(225, 225, 225);
 const PANEL: (u32, u32) = (470, 360);
-const LEGEND: u32 = 150;
+const LEGEND: u32 = 200;
 const TITLE: u32 = 40;
 
 /// The colour of a line: the same contender has the same one in all plots.
 fn colour(name: &str, others: usize) -> RGBColor {
-    const OTHERS: [RGBColor; 7] = [
+    const OTHERS: [RGBColor; 11] = [
         RGBColor(230, 171, 2),
         RGBColor(102, 166, 30),
         RGBColor(231, 41, 138),
-        RGBColor(166, 118, 29),
-        RGBColor(102, 102, 102),
+        RGBColor(150, 90, 20),
+        RGBColor(90, 90, 90),
         RGBColor(0, 170, 190),
         RGBColor(140, 80, 200),
+        RGBColor(220, 60, 40),
+        RGBColor(0, 110, 70),
+        RGBColor(180, 180, 60),
+        RGBColor(170, 170, 170),
     ];
     match name {
         "ring" | "ring bg" => RGBColor(0, 90, 180),
