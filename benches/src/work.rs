@@ -98,29 +98,39 @@ impl Idle {
     pub const SPIN: Self = Self { spins: 1_000_000, yields: 0 };
 }
 
-/// How the ring's reactor waits; the other hosts have no choice of this kind and take no notice.
+/// Where the ring's reactors run and how they wait; the other hosts have no choice of this kind and take no notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Strategy {
-    /// As a host does by default.
+    /// As a host does by default: tasks, which look for more for a while, as long as that pays.
     #[default]
     Default,
-    /// It sleeps at once.
+    /// Tasks that sleep at once.
     Park,
-    /// It never sleeps while calls are in flight.
+    /// Tasks that keep the core while results come.
     Spin,
+    /// Threads of their own, which wait as tasks do by default.
+    Threads,
+    /// Threads of their own that keep the core while results come.
+    ThreadsSpin,
+    /// The same, and they keep to the last core.
+    PinnedSpin,
 }
 
 impl Strategy {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Default, Self::Park, Self::Spin];
+    pub const ALL: &[Self] =
+        &[Self::Default, Self::Park, Self::Spin, Self::Threads, Self::ThreadsSpin, Self::PinnedSpin];
 
     /// What the report calls the ring with it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Default => "ring",
-            Self::Park => "ring park",
-            Self::Spin => "ring spin",
+            Self::Park => "park",
+            Self::Spin => "spin",
+            Self::Threads => "threads",
+            Self::ThreadsSpin => "threads spin",
+            Self::PinnedSpin => "pinned spin",
         }
     }
 }

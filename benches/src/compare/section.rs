@@ -70,7 +70,7 @@ impl Section {
             Self::Streams => "Streams: 64 B frames, 64 streams, current-thread, per frame",
             Self::Strategies => "How the ring's reactor waits: bg unary, 0 B",
             Self::Latency => "Latency at a fixed rate: bg unary, 0 B",
-            Self::Queues => "Queues alone: 64 B records, one consumer",
+            Self::Queues => "Queues alone: 56 B records, one consumer",
             Self::Linear => "Linear cost: the ring, one host from the first call to the last",
         }
     }

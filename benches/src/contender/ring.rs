@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use nylon_ring::NrStatus;
-use nylon_ring_host::{NylonRingHost, NylonRingHostError, StreamReceiver};
+use nylon_ring_host::{Idle, NylonRingHost, NylonRingHostError, Reactors, StreamReceiver};
 
 use super::{Contender, owned, view};
 use crate::{
@@ -22,19 +22,26 @@ pub struct RingCall(NylonRingHost);
 /// How long a plugin without work may take to stop.
 const GRACE: Duration = Duration::from_secs(5);
 /// How many calls a shard has room for by default.
-const DEFAULT_SLOTS: usize = 16_384;
+const SLOTS: usize = 16_384;
 
-/// A host with room for the calls in flight, which waits as it is told to.
+/// For how long a reactor keeps the core after a result: longer than one call at a time takes.
+const SPIN: Idle = Idle::Spin(Duration::from_millis(1));
+
+/// A host with room for the calls in flight, whose reactors run and wait as they are told to.
 fn load_for(plugin: &Path, shape: &Shape) -> Result<NylonRingHost, NylonRingHostError> {
     let mut builder = NylonRingHost::builder();
-    if shape.in_flight > DEFAULT_SLOTS / 2 {
+    if shape.in_flight > SLOTS {
         // All callers may be on one thread, and so on one shard.
-        builder = builder.slots_per_shard(2 * shape.in_flight);
+        builder = builder.slots_per_shard(shape.in_flight);
     }
+    let last_core = || core_affinity::get_core_ids().and_then(|cores| cores.last().map(|core| core.id)).unwrap_or(0);
     match shape.strategy {
         Strategy::Default => builder,
-        Strategy::Park => builder.busy_poll(Duration::ZERO),
-        Strategy::Spin => builder.busy_poll(Duration::from_millis(10)),
+        Strategy::Park => builder.idle(Idle::Park),
+        Strategy::Spin => builder.idle(SPIN),
+        Strategy::Threads => builder.reactors(Reactors::Threads),
+        Strategy::ThreadsSpin => builder.reactors(Reactors::Threads).idle(SPIN),
+        Strategy::PinnedSpin => builder.reactors(Reactors::PinnedThreads(vec![last_core()])).idle(SPIN),
     }
     .load(plugin)
 }

@@ -71,7 +71,7 @@ fn colour(name: &str, others: usize) -> RGBColor {
         RGBColor(170, 170, 170),
     ];
     match name {
-        "ring" | "ring bg" => RGBColor(0, 90, 180),
+        "ring" | "ring bg" | "nylon-ring" => RGBColor(0, 90, 180),
         "ring-call" | "ring sync" => RGBColor(110, 175, 235),
         "mutex" => RGBColor(217, 95, 2),
         "public-0.2.2" => RGBColor(117, 112, 179),
