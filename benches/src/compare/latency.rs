@@ -1,5 +1,7 @@
 //! The section of latencies: each rate, contenders in turn, the histograms of all turns in one.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,9 @@ pub(super) struct LatencyCase {
 const ROOM: usize = 131_072;
 const ONE_THREAD: Shape = Shape::of(Work::BG_EMPTY).on(ONE, ROOM);
 const TWO_WORKERS: Shape = Shape::of(Work::BG_EMPTY).on(TWO, ROOM);
+
+/// The first calls of each worker make room for so many, which takes tens of milliseconds.
+const WARM_UP: Duration = Duration::from_millis(200);
 
 /// All of them.
 pub(super) const CASES: &[LatencyCase] = &[
@@ -117,7 +122,7 @@ fn curve(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
 fn load(options: &Options, rate: u64) -> Load {
     // A tail needs more requests than a mean.
     let longer = if options.quick { 1 } else { 5 };
-    Load { rate, warm_up: options.plan.warm_up, time: options.plan.time * longer }
+    Load { rate, warm_up: options.plan.warm_up.max(WARM_UP), time: options.plan.time * longer }
 }
 
 fn wanted(options: &Options) -> impl Iterator<Item = &'static LatencyCase> {
