@@ -98,7 +98,7 @@ pub const CASES: &[Case] = &[
     case!(
         "bg-latency-spin",
         Shape::of(Work::BG_EMPTY).on(ONE, 1).against(1, Idle::PARK).waiting(Strategy::Spin),
-        "bg unary, one in flight, plugin parked, ring spins" NsPerResult better(0.1),
+        "bg unary, one in flight, parked, ring spins" NsPerResult better(0.1),
     ),
     case!(
         "bg-latency-awake", Shape::of(Work::BG_EMPTY).on(ONE, 1).against(1, Idle::SPIN),

@@ -4,10 +4,10 @@ use clap::ValueEnum;
 
 use super::Section;
 use crate::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Public, Ring, RingCall,
+    BenchError, Contender, DashMap, Mutex, MutexView, Public, PublicFast, Ring, RingCall,
     drive::{self, Plan, Sample},
     open_loop::{self, Load, OpenSample},
-    work::{Shape, Strategy},
+    work::{Shape, Strategy, Work},
 };
 
 /// The contenders by name.
@@ -23,6 +23,8 @@ pub enum ContenderId {
     /// The host from crates.io.
     #[value(name = "public-0.2.2")]
     Public,
+    /// The same, by its path for plugins that are known to answer inside `handle`.
+    PublicFast,
     /// This project's host with borrowed requests.
     Ring,
     /// This project's host with owned requests.
@@ -37,6 +39,7 @@ macro_rules! for_type {
             ContenderId::MutexView => for_type!(@ $C MutexView $body),
             ContenderId::DashMap => for_type!(@ $C DashMap $body),
             ContenderId::Public => for_type!(@ $C Public $body),
+            ContenderId::PublicFast => for_type!(@ $C PublicFast $body),
             ContenderId::Ring => for_type!(@ $C Ring $body),
             ContenderId::RingCall => for_type!(@ $C RingCall $body),
         }
@@ -78,6 +81,12 @@ pub(super) struct Entrant {
 }
 
 impl Entrant {
+    /// Whether it does this in a way of its own: the fast path is one for unary calls that are answered inside `handle`.
+    pub(super) fn takes_part(self, shape: &Shape) -> bool {
+        let inside = matches!(shape.work, Work::Unary { path, .. } if !path.starts_with("/b"));
+        self.id != ContenderId::PublicFast || inside
+    }
+
     fn of(id: ContenderId) -> Self {
         Self { name: id.name(), id, strategy: None }
     }
@@ -90,9 +99,9 @@ impl Entrant {
 
 /// Who takes part in a section: whom the user named, or the section's own.
 pub(super) fn entrants(section: Section, named: Option<&[ContenderId]>) -> Vec<Entrant> {
-    use ContenderId::{DashMap, Mutex, Public, Ring, RingCall};
+    use ContenderId::{DashMap, Mutex, Public, PublicFast, Ring, RingCall};
     let ids = named.unwrap_or(match section {
-        Section::Rows => &[Mutex, Public, Ring, RingCall, DashMap],
+        Section::Rows => &[Mutex, Public, Ring, RingCall, DashMap, PublicFast],
         Section::Threads | Section::Depth | Section::Payload | Section::Streams => &[Mutex, Public, Ring, DashMap],
         _ => &[Mutex, Public, Ring],
     });

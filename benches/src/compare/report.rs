@@ -181,6 +181,7 @@ mod tests {
                 ("ring", ring),
                 ("ring-call", ring * 1.2),
                 ("dashmap", ns * 1.1),
+                ("public-fast", ns * 0.8),
             ];
             Row::new(section, case, line, figures(&of))
         };

@@ -34,7 +34,7 @@ impl Report {
         let mut head = vec!["row".to_owned()];
         head.extend(contenders.iter().map(|&name| name.to_owned()));
         if compared {
-            head.extend([format!("{SUBJECT}/better (min..max)"), "goal".to_owned(), "verdict".to_owned()]);
+            head.extend([format!("{SUBJECT}/better, range"), "goal".to_owned(), "verdict".to_owned()]);
         } else {
             head.push("unit".to_owned());
         }
@@ -85,12 +85,12 @@ fn cell(figure: &Figure, detail: Detail) -> String {
     }
 }
 
-/// `<= 0.50`; against the baseline with the ratio that is meant: `0.459 of mutex <= 0.10`.
+/// `<= 0.50`; against the baseline with the ratio that is meant: `0.459 mutex <= 0.10`.
 fn goal_cell(goal: Goal, standing: &Standing) -> String {
     match (goal, &standing.baseline) {
         (Goal::Better(share), _) => format!("<= {share:.2}"),
-        (Goal::Baseline(share), Some(ratio)) => format!("{:.3} of {BASELINE} <= {share:.2}", ratio.median),
-        (Goal::Baseline(share), None) => format!("of {BASELINE} <= {share:.2}"),
+        (Goal::Baseline(share), Some(ratio)) => format!("{:.3} {BASELINE} <= {share:.2}", ratio.median),
+        (Goal::Baseline(share), None) => format!("{BASELINE} <= {share:.2}"),
         (Goal::Figure(most), _) => format!("{SUBJECT} <= {most:.0}"),
     }
 }

@@ -43,6 +43,10 @@ impl Options {
         contenders::entrants(section, self.contenders.as_deref())
     }
 
+    fn entrants_of(&self, section: Section, case: &Case) -> Vec<Entrant> {
+        self.entrants(section).into_iter().filter(|entrant| entrant.takes_part(&case.shape)).collect()
+    }
+
     fn cases(&self, section: Section) -> impl Iterator<Item = &'static Case> {
         let wanted = move |case: &&Case| {
             self.selection.wants(section, case.name) && !(self.quick && case.shape.in_flight > LARGE)
@@ -57,8 +61,8 @@ impl Options {
             Section::Queues => queues::cost(self),
             Section::Linear => linear::cost(self),
             _ => {
-                let measurements = self.turns(section) * self.entrants(section).len();
-                self.cases(section).map(|case| self.cost_of(case)).sum::<f64>() * measurements as f64
+                let of = |case| self.cost_of(case) * self.entrants_of(section, case).len() as f64;
+                self.cases(section).map(of).sum::<f64>() * self.turns(section) as f64
             }
         }
     }
@@ -115,7 +119,7 @@ pub fn run(options: &Options, mut say: impl FnMut(&str)) -> Result<Report, Bench
 
 /// One case, in turns.
 fn rows(options: &Options, section: Section, case: &Case, progress: &mut Progress<'_>) -> Result<Vec<Row>, BenchError> {
-    let entrants = options.entrants(section);
+    let entrants = options.entrants_of(section, case);
     let turns = options.turns(section);
     let mut samples = vec![Vec::with_capacity(turns); entrants.len()];
     for turn in 0..turns {
