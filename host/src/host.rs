@@ -175,7 +175,7 @@ impl Inner {
     #[inline]
     pub(crate) fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
         let context = self.context;
-        context.runtime.open(context.seats.shard()).map_err(NylonRingHostError::opening)
+        context.runtime.open(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)
     }
 
     /// Whether the plugin took a call; if not, the call is to be closed.
@@ -202,7 +202,8 @@ impl Inner {
         hand_over: impl FnOnce(&mut Receiver<'static>) -> Handled,
     ) -> Result<StreamReceiver, NylonRingHostError> {
         let context = self.context;
-        let mut receiver = context.runtime.open_stream(context.seats.shard()).map_err(NylonRingHostError::opening)?;
+        let mut receiver =
+            context.runtime.open_stream(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)?;
         let handled = hand_over(&mut receiver);
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();

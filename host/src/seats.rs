@@ -28,7 +28,7 @@
 //! Only the first call and the first parking of a thread come through the mutex; results never do.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     hash::{Hash, Hasher},
     io, ptr,
     sync::{
@@ -38,6 +38,7 @@ use std::{
     task::Waker,
 };
 
+use nylon_ring_runtime::Runtime;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{context::Context, error::NylonRingHostError, idle::Idle, reactor, spare, threads::Threads};
@@ -113,8 +114,16 @@ const REMEMBERED: usize = 16;
 
 thread_local! {
     static SEATS: [Cell<Seat>; REMEMBERED] = const { [const { Cell::new(NO_SEAT) }; REMEMBERED] };
+    static THREAD: Thread = Thread::default();
+}
+
+/// What goes when the thread does; in this order.
+#[derive(Default)]
+struct Thread {
+    /// Its privileges at the shards of its own.
+    privileges: RefCell<Vec<nylon_ring_runtime::Seat<'static>>>,
     /// Lives as long as the thread.
-    static THREAD: Arc<()> = Arc::new(());
+    life: Arc<()>,
 }
 
 /// Where the current thread remembers its seat at `host`.
@@ -170,30 +179,32 @@ impl Seats {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The shard that the current thread calls on.
+    /// The shard that the current thread calls on; `runtime` is this host's.
     #[inline]
-    pub(crate) fn shard(&self) -> usize {
+    pub(crate) fn shard(&self, runtime: &'static Runtime) -> usize {
         with_seat(self, |cell| {
             let seat = cell.get();
-            if ptr::eq(seat.host, self) { seat.shard } else { self.sit_down(cell) }
+            if ptr::eq(seat.host, self) { seat.shard } else { self.sit_down(runtime, cell) }
         })
     }
 
     /// Finds a seat: the one the thread had, a free one, or one to share.
     #[cold]
-    fn sit_down(&self, cell: &Cell<Seat>) -> usize {
+    fn sit_down(&self, runtime: &'static Runtime, cell: &Cell<Seat>) -> usize {
         let mut owners = self.owners();
         let shard = THREAD.with(|thread| {
-            let mine = Arc::downgrade(thread);
+            let mine = Arc::downgrade(&thread.life);
             let own = owners.iter().position(|owner| owner.ptr_eq(&mine));
             let free = || owners.iter().position(|owner| owner.strong_count() == 0);
             match own.or_else(free) {
                 Some(shard) => {
                     owners[shard] = mine;
+                    // If the shard cannot be set up, opening the call says why.
+                    thread.privileges.borrow_mut().extend(runtime.take_seat(shard));
                     shard
                 }
                 // Spread those that find no free shard by the address of their token.
-                None => (Arc::as_ptr(thread).addr() >> 4) % owners.len(),
+                None => (Arc::as_ptr(&thread.life).addr() >> 4) % owners.len(),
             }
         });
         cell.set(Seat { host: self, shard, runtime: NONE });

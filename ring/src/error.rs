@@ -37,6 +37,12 @@ pub enum RuntimeError {
         /// How many shards there are.
         shards: usize,
     },
+    /// Another thread sits at the shard.
+    #[error("another thread has the seat at shard {shard}: take the seat of another shard, or call without one")]
+    SeatTaken {
+        /// The shard.
+        shard: usize,
+    },
     /// Every slot of the shard is in use.
     #[error("all {limit} slots of the shard are in flight: wait for some to finish, or configure more slots")]
     Full {

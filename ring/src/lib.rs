@@ -37,6 +37,7 @@
 mod consumer;
 mod doorbell;
 mod error;
+mod fences;
 mod frames;
 mod inline_scope;
 mod ledger;
@@ -48,6 +49,7 @@ mod region;
 mod reply;
 mod ring;
 mod runtime;
+mod seat;
 mod shard;
 #[cfg(any(target_os = "linux", nylon_loom, miri))]
 mod shared;
@@ -71,6 +73,7 @@ pub use crate::{
     receiver::Receiver,
     reply::{INLINE, Reply},
     runtime::{Runtime, RuntimeBuilder},
+    seat::Seat,
 };
 
 /// What models, tests under Miri and benchmarks of the ring alone reach beside the public interface; no part of it.

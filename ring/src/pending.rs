@@ -11,7 +11,7 @@ use crate::{
     inline_scope,
     reply::Reply,
     shard::Shard,
-    slot::{GivenUp, Slot},
+    slot::{GivenUp, Slot, Stage},
     sync::Ordering,
 };
 
@@ -61,7 +61,7 @@ impl<'rt> Pending<'rt> {
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f);
         if self.open {
-            self.slot.set_handing_over(false);
+            self.slot.set_stage(Stage::HandedOver);
         }
         result
     }

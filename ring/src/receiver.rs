@@ -11,7 +11,7 @@ use crate::{
     inline_scope,
     reply::Reply,
     shard::Shard,
-    slot::{GivenUp, Slot},
+    slot::{GivenUp, Slot, Stage},
     sync::Ordering,
 };
 
@@ -54,7 +54,7 @@ impl<'rt> Receiver<'rt> {
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, None, f);
         if self.open {
-            self.slot.set_handing_over(false);
+            self.slot.set_stage(Stage::HandedOver);
         }
         result
     }

@@ -31,6 +31,7 @@ use crate::{
     consumer::{Chore, Consumer, Then},
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
+    fences,
     frames::Runs,
     inline_scope::{self, Scope},
     ledger::Ledger,
@@ -38,9 +39,10 @@ use crate::{
     region::Region,
     reply::{Record, Reply, UNCHARGED},
     ring::{Cell, Published, Ring},
+    seat::Kept,
     sid::SidLayout,
     slab::Slab,
-    slot::{GivenUp, Kind, Past, Slot},
+    slot::{GivenUp, Kind, Past, Slot, Stage},
     state,
     sync::{AtomicBool, AtomicU64, Ordering, SegQueue, Tally, UnsafeCell},
     token::Token,
@@ -59,6 +61,7 @@ pub(crate) struct Shard {
     /// Touched only by who holds `token`.
     pub(crate) consumer: UnsafeCell<Consumer>,
     pub(crate) slab: Slab,
+    pub(crate) kept: Kept,
     pub(crate) doorbell: Arc<Doorbell>,
     pub(crate) chores: SegQueue<Chore>,
     /// How many orphans' state was put aside, by [`Kind`]. Written by the consumer, before it frees their slots.
@@ -128,6 +131,7 @@ impl Shard {
             spilled: CachePadded::new(AtomicU64::new(0)),
             token: Token::new(),
             consumer: UnsafeCell::new(Consumer::default()),
+            kept: Kept::new(config.slots),
             slab: Slab::new(config.slots, |slot| first_generation(&config, slot))?,
             doorbell: Arc::new(Doorbell::new(config.doorbell)?),
             chores: SegQueue::new(),
@@ -304,12 +308,29 @@ impl Shard {
         if self.closed.load(Ordering::Relaxed) {
             return Err(RuntimeError::Closed);
         }
-        let (slot, index) = match self.slab.pop() {
-            Some(popped) => popped,
-            None => self.pop_after_chores().ok_or_else(|| self.none_free())?,
+        let (slot, index) = match self.kept.pop(self.slab.slots()) {
+            Some(kept) => self.unless_stopped(kept)?,
+            None => match self.slab.pop() {
+                Some(popped) => popped,
+                None => self.pop_after_chores().ok_or_else(|| self.none_free())?,
+            },
         };
         let generation = slot.open(kind);
         Ok((slot, self.layout.sid(generation, self.index, index)))
+    }
+
+    /// Unmarks a slot that was kept for this thread, so that a call of it counts; keeps it if no call is opened any more.
+    #[inline(always)]
+    fn unless_stopped<'a>(&self, (slot, index): (&'a Slot, usize)) -> Result<(&'a Slot, usize), RuntimeError> {
+        slot.set_stage(Stage::HandingOver);
+        fences::light();
+        if self.slab.is_stopped() {
+            slot.set_stage(Stage::Kept);
+            // It was there just now, so there is room.
+            self.kept.push(slot, index);
+            return Err(RuntimeError::Closed);
+        }
+        Ok((slot, index))
     }
 
     /// Slots may wait for a consumer that nobody drives.
@@ -339,14 +360,24 @@ impl Shard {
         self.free(slot, sid);
     }
 
-    /// Puts a slot that is not open any more back on the free list, without its state. `sid` is any that the slot had.
+    /// Frees a slot that is not open any more, without its state. `sid` is any that the slot had.
     #[inline]
     pub(crate) fn free(&self, slot: &Slot, sid: u64) {
         let index = self.layout.slot(sid);
         if !slot.entries.is_empty() {
             self.free_entries(slot, index);
         }
-        slot.set_handing_over(true);
+        if self.kept.push(slot, index) {
+            slot.set_stage(Stage::Kept);
+        } else {
+            self.list(slot, index);
+        }
+    }
+
+    /// Puts a free slot back on the free list.
+    #[inline]
+    pub(crate) fn list(&self, slot: &Slot, index: usize) {
+        slot.set_stage(Stage::HandingOver);
         self.slab.push(slot, index);
     }
 
@@ -384,11 +415,14 @@ impl Shard {
 
     /// Takes every free slot off the list, for good; returns how many are still in flight.
     pub(crate) fn collect(&self) -> u64 {
+        let slots = self.slab.slots();
         for index in self.slab.stop() {
-            self.slab.slots()[index].set_handing_over(false);
+            slots[index].set_stage(Stage::HandedOver);
             self.collected.add(1);
         }
-        self.slab.slots().len() as u64 - self.collected.get()
+        fences::heavy();
+        let kept = slots.iter().filter(|slot| slot.is_at(Stage::Kept)).count();
+        (slots.len() - kept) as u64 - self.collected.get()
     }
 
     /// Leaves work to the consumer.

@@ -22,7 +22,7 @@
 //!
 //! | field | `FREE` | `UNARY`, `STREAM` | `DONE`, `ENDED` |
 //! | --- | --- | --- | --- |
-//! | `next` | the free list | nobody | nobody |
+//! | `next` | the free list, or the seat that keeps the slot | nobody | nobody |
 //! | `result` | nobody | consumer | caller |
 //! | `frames` | nobody | consumer pushes, caller takes | caller |
 //! | `waker` | nobody | caller registers, consumer takes | caller |
@@ -49,7 +49,7 @@ use crate::{
     reply::{Record, Reply},
     sid::STATE_BITS,
     state::Entries,
-    sync::{AtomicBool, AtomicU32, AtomicU64, AtomicWaker, Ordering, Tally, UnsafeCell},
+    sync::{AtomicU8, AtomicU32, AtomicU64, AtomicWaker, Ordering, Tally, UnsafeCell},
 };
 
 /// Phases, in the low three bits of the state word.
@@ -82,6 +82,18 @@ pub(crate) enum Kind {
     Stream,
 }
 
+/// How far a slot is, for whoever stops the runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Stage {
+    /// On the free list, or a call of it may yet be handed to a plugin.
+    HandingOver,
+    /// Its call was handed over; or it was taken off the free list for good.
+    HandedOver,
+    /// Free, and kept for a thread that has a seat (`seat.rs`).
+    Kept,
+}
+
 /// A record that may be queued although the limit is reached: about one of each a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Past {
@@ -104,9 +116,8 @@ pub(crate) struct Slot {
     pub(crate) entries: Entries,
     /// The next free slot, one-based, while this one is on the free list.
     pub(crate) next: AtomicU32,
-    /// Whether whoever has the slot may still be handing the call to a plugin. Written by the slot's owner: false when the
-    /// hand-over is done, true again before the slot is free. A stale `true` is legal.
-    handing_over: AtomicBool,
+    /// A [`Stage`]. Written by the slot's owner; a stale `HandingOver` is legal.
+    stage: AtomicU8,
     pub(crate) waker: AtomicWaker,
     result: UnsafeCell<MaybeUninit<Reply>>,
     /// Frames on their way to the stream's receiver.
@@ -158,7 +169,7 @@ impl Slot {
             answered_inline: Tally::new(),
             entries: Entries::new(),
             next: AtomicU32::new(0),
-            handing_over: AtomicBool::new(true),
+            stage: AtomicU8::new(Stage::HandingOver as u8),
             waker: AtomicWaker::new(),
             result: UnsafeCell::new(MaybeUninit::uninit()),
             frames: Frames::new(),
@@ -472,17 +483,17 @@ impl Slot {
         (now ^ sid) & mask == 0 && now & record as u64 != 0
     }
 
-    /// Says whether the slot's owner may be handing the call over.
+    /// Says how far the slot's owner is.
     #[inline]
-    pub(crate) fn set_handing_over(&self, handing_over: bool) {
-        // Ordering: Release; pairs with the Acquire in `is_handing_over`: the plugin's `handle` has returned.
-        self.handing_over.store(handing_over, Ordering::Release);
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        // Ordering: Release; pairs with the Acquire in `is_at`: the plugin's `handle` has returned.
+        self.stage.store(stage as u8, Ordering::Release);
     }
 
-    /// Whether the slot's owner may be handing the call over.
-    pub(crate) fn is_handing_over(&self) -> bool {
-        // Ordering: Acquire; pairs with `set_handing_over`.
-        self.handing_over.load(Ordering::Acquire)
+    /// Whether the slot's owner is that far.
+    pub(crate) fn is_at(&self, stage: Stage) -> bool {
+        // Ordering: Acquire; pairs with `set_stage`.
+        self.stage.load(Ordering::Acquire) == stage as u8
     }
 
     /// The generation bits now, and whether the slot is in use. For statistics.

@@ -5,7 +5,11 @@
 
 #[cfg(not(nylon_loom))]
 mod real {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+    #[cfg(all(target_os = "linux", not(miri)))]
+    pub(crate) use std::sync::atomic::compiler_fence;
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use std::thread_local;
 
     pub(crate) use atomic_waker::AtomicWaker;
@@ -36,7 +40,9 @@ mod real {
 #[cfg(nylon_loom)]
 mod model {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use loom::thread_local;
 
     /// loom's waker cell with the interface of `atomic-waker`.

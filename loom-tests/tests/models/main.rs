@@ -21,6 +21,7 @@ mod reactor;
 #[cfg(nylon_loom)]
 mod ring;
 #[cfg(nylon_loom)]
+mod seat;
 mod shard;
 #[cfg(nylon_loom)]
 mod shared;

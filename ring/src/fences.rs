@@ -1,0 +1,68 @@
+//! A pair of fences of which one costs nothing.
+//!
+//! Two threads each write one thing and then look at the other's; at least one must see what the other wrote. Usually each puts
+//! a SeqCst fence in between. Here one side does it millions of times a second, and the other once in the life of a host: so the
+//! *light* fence is one for the compiler alone, and the *heavy* one has the kernel put a fence into every running thread of the
+//! process (Linux' `membarrier`). Where that cannot be had, and in models, both are SeqCst fences.
+//!
+//! After `asymmetric_thread_fence` (D. Goldblatt, P1202), as in liburcu and folly.
+
+#[cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
+mod imp {
+    use rustix::thread::{MembarrierCommand, membarrier};
+
+    use crate::sync::{AtomicBool, Ordering, compiler_fence, fence};
+
+    /// Whether the kernel does the heavy side. Once set, it stays so.
+    static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
+
+    /// Asks the kernel; call it before the first of either fence.
+    pub(crate) fn set_up() {
+        // Ordering: Relaxed; whoever uses a fence has been given what was set up after this.
+        if !ASYMMETRIC.load(Ordering::Relaxed) && membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok() {
+            // Ordering: Relaxed; as above.
+            ASYMMETRIC.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The side that runs often.
+    #[inline(always)]
+    pub(crate) fn light() {
+        // Ordering: Relaxed; as in `set_up`.
+        if ASYMMETRIC.load(Ordering::Relaxed) {
+            compiler_fence(Ordering::SeqCst);
+        } else {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// The side that runs rarely.
+    pub(crate) fn heavy() {
+        // Ordering: Relaxed; as in `set_up`.
+        if ASYMMETRIC.load(Ordering::Relaxed) {
+            // Registered, so it cannot fail.
+            let _ = membarrier(MembarrierCommand::PrivateExpedited);
+        }
+        fence(Ordering::SeqCst);
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(any(nylon_loom, miri)))))]
+mod imp {
+    use crate::sync::{Ordering, fence};
+
+    /// Nothing to set up.
+    pub(crate) fn set_up() {}
+
+    /// The side that runs often.
+    pub(crate) fn light() {
+        fence(Ordering::SeqCst);
+    }
+
+    /// The side that runs rarely.
+    pub(crate) fn heavy() {
+        fence(Ordering::SeqCst);
+    }
+}
+
+pub(crate) use imp::{heavy, light, set_up};
