@@ -22,6 +22,7 @@ mod reactor;
 mod ring;
 #[cfg(nylon_loom)]
 mod seat;
+#[cfg(nylon_loom)]
 mod shard;
 #[cfg(nylon_loom)]
 mod shared;
