@@ -10,7 +10,7 @@
 //!    heavy fence, and then counts the marks. One sees the other: either the call is not made, or it is counted.
 //! 3. At most one slot in eight is kept: threads without a seat have use of the others.
 //!
-//! Model in `loom-tests`: `seat::stop_against_open`.
+//! Models in `loom-tests`: `seat::stop_against_open`, `seat::one_after_the_other`.
 
 use std::marker::PhantomData;
 

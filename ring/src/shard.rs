@@ -78,9 +78,10 @@ pub(crate) struct Shard {
     pub(crate) counters: Counters,
 }
 
-// SAFETY: everything but `consumer` is shared by design, and `consumer` belongs to whoever holds the token.
+// SAFETY: everything but `consumer` and the list in `kept` is shared by design; `consumer` belongs to whoever holds the token, and
+// that list to the thread that sits (`seat.rs`, 1).
 unsafe impl Sync for Shard {}
-// SAFETY: no part of a shard is bound to a thread.
+// SAFETY: no part of a shard is bound to a thread but the list in `kept`, which only its thread finds to be its own.
 unsafe impl Send for Shard {}
 
 impl Drop for Shard {

@@ -7,7 +7,7 @@
 //!
 //! | phase | the slot | leaves it |
 //! | --- | --- | --- |
-//! | `FREE` | on the free list, or popped by an opener | opener: store `UNARY` or `STREAM` |
+//! | `FREE` | on the free list, kept by a seat, or taken from there by an opener | opener: store `UNARY` or `STREAM` |
 //! | `UNARY` | open, waits for one result | consumer: `DONE`; caller gives up: `FREE` or `ORPHAN_UNARY` |
 //! | `STREAM` | open, frames go to `frames` | consumer: `ENDED`; caller gives up: `FREE` or `ORPHAN_STREAM` |
 //! | `DONE` | the result lies in `result` | caller: takes it, next generation, `FREE` |
@@ -114,7 +114,7 @@ pub(crate) struct Slot {
     pub(crate) answered_inline: Tally,
     /// What `set_state` stored for the call that is open.
     pub(crate) entries: Entries,
-    /// The next free slot, one-based, while this one is on the free list.
+    /// The next free slot, one-based, while this one is on the free list, or kept by a seat.
     pub(crate) next: AtomicU32,
     /// A [`Stage`]. Written by the slot's owner; a stale `HandingOver` is legal.
     stage: AtomicU8,
@@ -177,10 +177,10 @@ impl Slot {
         }
     }
 
-    /// Opens the slot; returns its generation bits. Only for who popped it from the free list.
+    /// Opens the slot; returns its generation bits. Only for who popped it from the free list, or kept it.
     #[inline]
     pub(crate) fn open(&self, kind: Kind) -> u64 {
-        // Ordering: Relaxed; the slot is ours since the free list's Acquire.
+        // Ordering: Relaxed; the slot is ours since the free list's Acquire, or this thread freed it itself.
         let generation = self.state.load(Ordering::Relaxed);
         let phase = match kind {
             Kind::Unary => UNARY,

@@ -69,11 +69,9 @@ fn a_late_result_of_a_kept_slot_is_dropped() {
     assert_eq!(runtime.metrics().unknown_sid, 1);
 }
 
-/// One slot in eight is kept; whoever has no seat finds all others, and the seat's thread those too.
+/// One slot in eight is kept, and no more than 256; whoever has no seat finds all others, and the seat's thread those too.
 #[test]
 fn others_find_the_slots_that_are_not_kept() {
-    let runtime = runtime(64);
-    let seat = runtime.take_seat(0).unwrap();
     let all = |runtime: &Runtime| {
         let mut calls: Vec<Pending<'_>> = Vec::new();
         loop {
@@ -84,15 +82,17 @@ fn others_find_the_slots_that_are_not_kept() {
             }
         }
     };
-    assert_eq!(all(&runtime), 64);
-    thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(all(&runtime), 64 - 8));
-    });
-    assert_eq!(all(&runtime), 64);
-    drop(seat);
-    thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(all(&runtime), 64));
-    });
+    let elsewhere = |runtime: &Runtime| thread::scope(|scope| scope.spawn(|| all(runtime)).join().unwrap());
+    for (slots, kept) in [(64, 8), (4096, 256)] {
+        let runtime = runtime(slots as u32);
+        let seat = runtime.take_seat(0).unwrap();
+        for _ in 0..3 {
+            assert_eq!(all(&runtime), slots);
+            assert_eq!(elsewhere(&runtime), slots - kept);
+        }
+        drop(seat);
+        assert_eq!(elsewhere(&runtime), slots);
+    }
 }
 
 /// A call may end on a thread that has no seat, and its slot is then for everybody.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use loom::{cell::UnsafeCell, thread};
-use nylon_ring_loom_tests::{Bound, model, small};
+use nylon_ring_loom_tests::{Bound, drain, hold_state, marked, model, small};
 use nylon_ring_runtime::{NrStatus, Runtime};
 
 /// So few slots that one of them is kept, and none of the others is ever used.
@@ -88,5 +88,51 @@ fn a_kept_slot_against_a_late_result() {
         assert_eq!(second.try_take().unwrap().unwrap()[0], 2);
         let metrics = runtime.metrics();
         assert_eq!((metrics.opened, metrics.delivered + metrics.unknown_sid), (2, 2));
+    });
+}
+
+/// A thread without a seat opens a call at the shard of one that has it. Legal: both open their calls, no sid is given out twice,
+/// and none is in flight in the end, although a slot is still kept.
+#[test]
+fn beside_one_who_does_not_sit() {
+    model("seat::beside_one_who_does_not_sit", Bound::Two, || {
+        let runtime = Arc::new(small(2, SLOTS));
+        let _seat = runtime.take_seat(0).unwrap();
+        let shared = runtime.clone();
+        let other = thread::spawn(move || shared.open(0).unwrap().sid());
+        let first = runtime.open(0).unwrap().sid();
+        let second = runtime.open(0).unwrap().sid();
+        let third = other.join().unwrap();
+        assert!(first != second && second != third && third != first, "a sid was given out twice");
+        assert_eq!(runtime.metrics().opened, 3);
+        assert_eq!(runtime.stop_opening(), 0, "a kept slot counts as in flight");
+    });
+}
+
+/// A call of a thread with a seat is given up while its plugin holds a pointer: whoever consumes then frees its slot. Legal: it is
+/// kept if that is the thread with the seat, and for everybody otherwise; no slot is lost, and what the plugin holds is freed once.
+#[test]
+fn an_orphan_of_one_who_sits() {
+    model("seat::an_orphan_of_one_who_sits", Bound::Two, || {
+        let before = marked();
+        let runtime = Arc::new(small(2, SLOTS));
+        let seat = runtime.take_seat(0).unwrap();
+        let call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        hold_state(&runtime, sid);
+        let shared = runtime.clone();
+        let consumer = thread::spawn(move || {
+            shared.send(sid, NrStatus::Ok, &[1]);
+            let _ = shared.reactor(0).unwrap().drain(64);
+        });
+        drop(call);
+        let _ = runtime.reactor(0).unwrap().drain(64);
+        let second = runtime.open(0).unwrap().sid();
+        assert_ne!(second, sid, "a sid was given out twice");
+        consumer.join().unwrap();
+        drain(runtime.reactor(0).unwrap());
+        assert_eq!(marked(), before, "what a plugin held was not freed");
+        assert_eq!(runtime.stop_opening(), 0, "a slot was lost");
+        drop(seat);
     });
 }

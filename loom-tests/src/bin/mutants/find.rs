@@ -275,10 +275,11 @@ impl<'ast> Visit<'ast> for Finder<'_> {
 
     fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
         if let Expr::Path(function) = &*call.func
-            && function.path.segments.last().is_some_and(|last| last.ident == "fence")
+            && function.path.segments.last().is_some_and(|last| last.ident == "fence" || last.ident == "compiler_fence")
         {
             self.known.extend(call.args.iter().map(|argument| argument.span().byte_range().start));
-            self.found("fence left out", call.span(), vec![self.edit(call.span(), "()")]);
+            let what = format!("{} left out", self.text_of(function.path.span()));
+            self.found(&what, call.span(), vec![self.edit(call.span(), "()")]);
         }
         visit::visit_expr_call(self, call);
     }

@@ -142,6 +142,7 @@ macro_rules! torn_number {
 torn!(AtomicBool, bool);
 torn_number!(AtomicU32, u32);
 torn_number!(AtomicU64, u64);
+torn_number!(AtomicUsize, usize);
 #[cfg(nylon_loom)]
 torn_number!(std::sync::atomic::AtomicU64, u64);
 

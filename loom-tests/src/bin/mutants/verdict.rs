@@ -119,6 +119,8 @@ impl Judge {
     fn look(&self, workshop: &Workshop, mutant: &Mutant, last: Option<&str>) -> Result<Verdict, Error> {
         let mut candidates: Vec<&Test> = match &mutant.witness {
             Some(witness) => vec![witness],
+            // The models are built of the same code as without it.
+            None if !mutant.modelled => Vec::new(),
             None => self.models.iter().collect(),
         };
         candidates.sort_by_key(|test| Some(test.name.as_str()) != last);
