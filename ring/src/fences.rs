@@ -11,17 +11,20 @@
 mod imp {
     use rustix::thread::{MembarrierCommand, membarrier};
 
-    use crate::sync::{AtomicBool, Ordering, compiler_fence, fence};
+    use crate::sync::{AtomicU8, Ordering, compiler_fence, fence};
 
-    /// Whether the kernel does the heavy side. Once set, it stays so.
-    static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
+    /// Whether the kernel does the heavy side: not known, no, or yes. Set once.
+    static ASYMMETRIC: AtomicU8 = AtomicU8::new(UNKNOWN);
+    const UNKNOWN: u8 = 0;
+    const NO: u8 = 1;
+    const YES: u8 = 2;
 
     /// Asks the kernel; call it before the first of either fence.
     pub(crate) fn set_up() {
-        // Ordering: Relaxed; whoever uses a fence has been given what was set up after this.
-        if !ASYMMETRIC.load(Ordering::Relaxed) && membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok() {
-            // Ordering: Relaxed; as above.
-            ASYMMETRIC.store(true, Ordering::Relaxed);
+        // Ordering: Relaxed, all; whoever uses a fence has been given what was set up after this.
+        if ASYMMETRIC.load(Ordering::Relaxed) == UNKNOWN {
+            let answer = if membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok() { YES } else { NO };
+            let _ = ASYMMETRIC.compare_exchange(UNKNOWN, answer, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
@@ -29,21 +32,20 @@ mod imp {
     #[inline(always)]
     pub(crate) fn light() {
         // Ordering: Relaxed; as in `set_up`.
-        if ASYMMETRIC.load(Ordering::Relaxed) {
+        if ASYMMETRIC.load(Ordering::Relaxed) == YES {
             compiler_fence(Ordering::SeqCst);
         } else {
             fence(Ordering::SeqCst);
         }
     }
 
-    /// The side that runs rarely.
-    pub(crate) fn heavy() {
-        // Ordering: Relaxed; as in `set_up`.
-        if ASYMMETRIC.load(Ordering::Relaxed) {
-            // Registered, so it cannot fail.
-            let _ = membarrier(MembarrierCommand::PrivateExpedited);
-        }
+    /// The side that runs rarely. False if the kernel, which has agreed to it, does not do it this time: it is short of memory, or
+    /// has been forbidden to since.
+    #[must_use = "without the fence nothing is known of the other side"]
+    pub(crate) fn heavy() -> bool {
         fence(Ordering::SeqCst);
+        // Ordering: Relaxed; as in `set_up`.
+        ASYMMETRIC.load(Ordering::Relaxed) != YES || membarrier(MembarrierCommand::PrivateExpedited).is_ok()
     }
 }
 
@@ -59,9 +61,11 @@ mod imp {
         fence(Ordering::SeqCst);
     }
 
-    /// The side that runs rarely.
-    pub(crate) fn heavy() {
+    /// The side that runs rarely. Always done here.
+    #[must_use = "without the fence nothing is known of the other side"]
+    pub(crate) fn heavy() -> bool {
         fence(Ordering::SeqCst);
+        true
     }
 }
 

@@ -308,7 +308,9 @@ impl Runtime {
     /// After [`stop_opening`](Self::stop_opening): how many calls may still be handed over, by a thread inside
     /// [`Pending::inline`] or [`Receiver::inline`], or on the way there.
     ///
-    /// A slot that has become free since then counts until the next `stop_opening`. 0 is final.
+    /// A slot that has become free since then counts until the next `stop_opening`, and one that a thread keeps for itself while
+    /// the thread finds out that no call is opened any more, or leaves its seat; no call comes of either. Once both have returned 0,
+    /// the one after the other, none is handed over any more.
     pub fn handing_over(&self) -> usize {
         let shards = self.shards.iter().filter_map(OnceLock::get);
         shards.flat_map(|shard| shard.slab.slots()).filter(|slot| slot.is_at(Stage::HandingOver)).count()

@@ -14,6 +14,8 @@
 
 use std::marker::PhantomData;
 
+use crossbeam::utils::CachePadded;
+
 use crate::{
     error::RuntimeError,
     shard::Shard,
@@ -44,8 +46,9 @@ const MOST: u32 = 256;
 #[derive(Debug)]
 pub(crate) struct Kept {
     seat: AtomicUsize,
-    list: UnsafeCell<List>,
     most: u32,
+    /// Written by the one thread at every call, so it shares no cache line with what other threads read.
+    list: CachePadded<UnsafeCell<List>>,
 }
 
 /// Linked through `Slot::next`, as the free list is.
@@ -67,8 +70,8 @@ pub struct Seat<'rt> {
 
 impl Kept {
     pub(crate) fn new(slots: u32) -> Self {
-        let list = UnsafeCell::new(List { first: 0, len: 0 });
-        Self { seat: AtomicUsize::new(0), list, most: (slots / 8).min(MOST) }
+        let list = CachePadded::new(UnsafeCell::new(List { first: 0, len: 0 }));
+        Self { seat: AtomicUsize::new(0), most: (slots / 8).min(MOST), list }
     }
 
     /// Whether the calling thread sits here.

@@ -342,7 +342,9 @@ impl Shard {
             return None;
         }
         let _ = self.try_batch(Then::LetGo)?;
-        self.slab.pop()
+        // What it freed may be kept for this thread.
+        let kept = self.kept.pop(self.slab.slots()).and_then(|kept| self.unless_stopped(kept).ok());
+        kept.or_else(|| self.slab.pop())
     }
 
     #[cold]
@@ -421,8 +423,9 @@ impl Shard {
             slots[index].set_stage(Stage::HandedOver);
             self.collected.add(1);
         }
-        fences::heavy();
-        let kept = slots.iter().filter(|slot| slot.is_at(Stage::Kept)).count();
+        // Without the fence, any slot that is kept may be open.
+        let idle = |slot: &&Slot| slot.is_at(Stage::Kept);
+        let kept = if fences::heavy() { slots.iter().filter(idle).count() } else { 0 };
         (slots.len() - kept) as u64 - self.collected.get()
     }
 

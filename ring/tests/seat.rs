@@ -163,3 +163,18 @@ fn stopping_while_seats_are_busy() {
         assert_eq!(runtime.metrics().in_flight, 0);
     }
 }
+
+/// The consumer is the thread that opens: what it frees on the way is kept for it, and must be found.
+#[test]
+fn the_slot_of_an_orphan_is_found_by_the_thread_that_frees_it() {
+    let runtime = runtime(8);
+    let _seat = runtime.take_seat(0).unwrap();
+    let calls: Vec<_> = (0..7).map(|_| runtime.open(0).unwrap()).collect();
+    let leased = runtime.open(0).unwrap();
+    runtime.set_state(leased.sid(), "key", b"value").unwrap();
+    assert!(runtime.get_state(leased.sid(), "key").is_some());
+    drop(leased);
+    drop(runtime.open(0).unwrap());
+    drop(calls);
+    assert_eq!(runtime.metrics().in_flight, 0);
+}

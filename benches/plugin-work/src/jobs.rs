@@ -22,9 +22,10 @@ pub(crate) struct Taker<'a> {
 const BATCH: u64 = 64;
 
 impl Jobs {
-    /// Room for `len` jobs, rounded up to a power of two.
+    /// Room for at least `len` jobs that were not taken.
     pub(crate) fn new(len: usize) -> io::Result<Self> {
-        let len = len.next_power_of_two();
+        // Some places may be those of jobs that were taken and are not free again.
+        let len = (len + BATCH as usize).next_power_of_two();
         Region::new(len, |index| Place::new(index, len)).map(|cells| Self(Ring::new(cells))).map_err(io::Error::other)
     }
 
