@@ -9,30 +9,29 @@
 
 #[cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
 mod imp {
+    use std::sync::Once;
+
     use rustix::thread::{MembarrierCommand, membarrier};
 
-    use crate::sync::{AtomicU8, Ordering, compiler_fence, fence};
+    use crate::sync::{AtomicBool, Ordering, compiler_fence, fence};
 
-    /// Whether the kernel does the heavy side: not known, no, or yes. Set once.
-    static ASYMMETRIC: AtomicU8 = AtomicU8::new(UNKNOWN);
-    const UNKNOWN: u8 = 0;
-    const NO: u8 = 1;
-    const YES: u8 = 2;
+    /// Whether the kernel does the heavy side. Written once, before the first fence.
+    static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
 
     /// Asks the kernel; call it before the first of either fence.
     pub(crate) fn set_up() {
-        // Ordering: Relaxed, all; whoever uses a fence has been given what was set up after this.
-        if ASYMMETRIC.load(Ordering::Relaxed) == UNKNOWN {
-            let answer = if membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok() { YES } else { NO };
-            let _ = ASYMMETRIC.compare_exchange(UNKNOWN, answer, Ordering::Relaxed, Ordering::Relaxed);
-        }
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // Ordering: Relaxed; whoever uses a fence has been given what was set up after this.
+            ASYMMETRIC.store(membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok(), Ordering::Relaxed);
+        });
     }
 
     /// The side that runs often.
     #[inline(always)]
     pub(crate) fn light() {
         // Ordering: Relaxed; as in `set_up`.
-        if ASYMMETRIC.load(Ordering::Relaxed) == YES {
+        if ASYMMETRIC.load(Ordering::Relaxed) {
             compiler_fence(Ordering::SeqCst);
         } else {
             fence(Ordering::SeqCst);
@@ -45,7 +44,7 @@ mod imp {
     pub(crate) fn heavy() -> bool {
         fence(Ordering::SeqCst);
         // Ordering: Relaxed; as in `set_up`.
-        ASYMMETRIC.load(Ordering::Relaxed) != YES || membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+        !ASYMMETRIC.load(Ordering::Relaxed) || membarrier(MembarrierCommand::PrivateExpedited).is_ok()
     }
 }
 
