@@ -67,6 +67,7 @@ fn on_every_executor() {
     let _watchdog = Watchdog::new("on_every_executor");
     let core = core_affinity::get_core_ids().unwrap_or_default().first().map(|core| core.id);
     let pinned = core.map(|core| Reactors::PinnedThreads(vec![core]));
+    assert!(pinned.is_some() || !cfg!(target_os = "linux"), "no cores to pin threads to");
     for reactors in [Reactors::Tasks, Reactors::Threads].into_iter().chain(pinned) {
         for idle in IDLE {
             let rig = Rig::with(NylonRingHost::builder().shards(2).reactors(reactors.clone()).idle(idle));
@@ -93,7 +94,7 @@ fn on_every_executor() {
 
 #[test]
 fn a_core_that_is_not_there() {
-    let reactors = Reactors::PinnedThreads(vec![0, 1_000_000]);
+    let reactors = Reactors::PinnedThreads(vec![1_000_000]);
     let error = NylonRingHost::builder().reactors(reactors).load(plugin()).unwrap_err();
     assert!(matches!(error, NylonRingHostError::NoSuchCore { core: 1_000_000, .. }), "{error}");
     assert!(error.to_string().contains("1000000"), "{error}");

@@ -1,7 +1,7 @@
 //! A pair of fences of which one costs nothing.
 //!
 //! Two threads each write one thing and then look at the other's; at least one must see what the other wrote. Usually each puts
-//! a SeqCst fence in between. Here one side does it millions of times a second, and the other once in the life of a host: so the
+//! a SeqCst fence in between. Here one side does it millions of times a second, and the other while a runtime stops: so the
 //! *light* fence is one for the compiler alone, and the *heavy* one has the kernel put a fence into every running thread of the
 //! process (Linux' `membarrier`). Where that cannot be had, and in models, both are SeqCst fences.
 //!
