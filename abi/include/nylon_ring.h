@@ -344,6 +344,305 @@ NR_EXPORT const void *nylon_ring_get_extension_v1(void *plugin_ctx, const char *
 
 #endif /* NR_NO_PROTOTYPES */
 
+/* ---------------------------------------------------------------------------------------- further extensions --- */
+
+/*
+ * The tables below are optional, on both sides: ask get_extension, and do without what is not there.
+ *
+ *   offered by the host     nylon.state/1 (above), log, stream, cancel, deadline, config, buffer
+ *   offered by the plugin   instance, quiesce, health
+ *
+ * Each begins with its own size. One whose struct_size is smaller than the table here, or that has a NULL function, is
+ * that of a broken peer and is not used. A table never changes: a new revision gets a new id. Like NrHostApi, the
+ * host's tables are neither freed nor changed while a thread of the plugin can run; the plugin's live as long as its
+ * library is loaded. host_ctx is always that of NrHostApi, and a sid that names no open call does no harm.
+ *
+ * Callbacks that a plugin registers
+ * ---------------------------------
+ *
+ *   A callback that was registered (NR_WATCH_REGISTERED) is called exactly once: when what it waits for happens, or
+ *   else when the call is over, with NR_EVENT_OVER. So it is the place to free user. It may be called before the
+ *   function that registers it has returned, on any thread of the host or of the plugin, never under a lock. It must
+ *   not block, and no exception or panic may leave it. It may call any function of the host.
+ */
+typedef void (*NrCallback)(void *user, uint64_t sid, uint32_t event);
+
+/* Why a callback is called. */
+#define NR_EVENT_OVER 0u      /* nothing happened, and nothing will: the call is over */
+#define NR_EVENT_CANCELLED 1u /* the caller has given the call up; the plugin still owes a terminal result */
+#define NR_EVENT_WRITABLE 2u  /* the stream takes frames again */
+
+/* What became of a registration. */
+#define NR_WATCH_REGISTERED 0u /* the callback is, or was, called exactly once */
+#define NR_WATCH_ALREADY 1u    /* what it waits for is so now; the callback is not called */
+#define NR_WATCH_CLOSED 2u     /* the call is over, given up or unknown; the callback is not called */
+#define NR_WATCH_REFUSED 3u    /* callback is NULL, or the host's buffer limit is reached; it is not called */
+
+/*
+ * Logging through the host.
+ */
+#define NR_EXT_LOG "nylon.log/1"
+
+#define NR_LOG_ERROR 1u
+#define NR_LOG_WARN 2u
+#define NR_LOG_INFO 3u
+#define NR_LOG_DEBUG 4u
+#define NR_LOG_TRACE 5u
+
+typedef struct NrLogExt {
+  uint32_t struct_size; /* sizeof(NrLogExt) */
+  uint32_t _reserved0;
+
+  /*
+   * Whether a message of this level would be kept, so that one that would not need not be made.
+   *
+   * thread    any
+   * returns   1 or 0
+   */
+  uint32_t (*enabled)(void *host_ctx, uint32_t level);
+
+  /*
+   * Logs one message.
+   *
+   * sid       the call that it is about; 0 for none
+   * level     NR_LOG_ERROR to NR_LOG_TRACE; any other value counts as NR_LOG_TRACE
+   * target    which part of the plugin speaks, such as "auth::token"; may be empty. Borrowed for the call
+   * message   UTF-8; borrowed for the call. What is not UTF-8 is replaced
+   *
+   * thread    any
+   * phase     from the call of nylon_ring_attach_host_v1 on
+   */
+  void (*log)(void *host_ctx, uint64_t sid, uint32_t level, NrStr target, NrStr message);
+} NrLogExt;
+
+/*
+ * Frames with backpressure. send_result never refuses a frame: what its receiver does not take is buffered, and past the
+ * buffer limit the stream ends with an error. try_send refuses one as soon as the stream's window is full.
+ */
+#define NR_EXT_STREAM "nylon.stream/1"
+
+#define NR_SEND_SENT 0u    /* sent */
+#define NR_SEND_FULL 1u    /* not sent: the window is full. See on_writable */
+#define NR_SEND_CLOSED 2u  /* not sent: the call is over, given up or unknown */
+#define NR_SEND_INVALID 3u /* not sent: payload cannot be read, or is longer than the host's buffer limit */
+
+typedef struct NrStreamExt {
+  uint32_t struct_size; /* sizeof(NrStreamExt) */
+  uint32_t _reserved0;
+
+  /*
+   * Sends one frame of status NR_STATUS_OK, if the window has room. A terminal frame needs none: it goes by send_result.
+   * Frames of one thread arrive in the order sent, by whichever of the two. To a unary call this sends its result.
+   *
+   * payload   copied before this returns
+   *
+   * thread    any
+   * phase     from the call of handle for the sid until its terminal result is sent
+   * returns   NR_SEND_...; at once
+   */
+  uint32_t (*try_send)(void *host_ctx, uint64_t sid, NrBytes payload);
+
+  /*
+   * Has callback called with NR_EVENT_WRITABLE once half of the window is free, with NR_EVENT_CANCELLED once the caller
+   * gives the stream up, or else with NR_EVENT_OVER.
+   *
+   * thread, phase   as try_send
+   * returns         NR_WATCH_...; NR_WATCH_ALREADY if half of the window is free now
+   */
+  uint32_t (*on_writable)(void *host_ctx, uint64_t sid, NrCallback callback, void *user);
+
+  /*
+   * How many frames the window has room for now. 0 for a sid that is not open.
+   *
+   * thread, phase   as try_send
+   */
+  uint64_t (*credits)(void *host_ctx, uint64_t sid);
+} NrStreamExt;
+
+/*
+ * Cancellation: the caller has dropped its future or receiver, its deadline has passed, or the host is closing. The
+ * plugin may stop working, and sends a terminal result all the same, which is dropped.
+ */
+#define NR_EXT_CANCEL "nylon.cancel/1"
+
+typedef struct NrCancelExt {
+  uint32_t struct_size; /* sizeof(NrCancelExt) */
+  uint32_t _reserved0;
+
+  /*
+   * Whether nobody waits for results of this sid any more: it was given up, has its result, or is unknown.
+   *
+   * thread    any
+   * returns   1 or 0; a few nanoseconds
+   */
+  uint32_t (*is_cancelled)(void *host_ctx, uint64_t sid);
+
+  /*
+   * Has callback called with NR_EVENT_CANCELLED once the caller gives the call up, or else with NR_EVENT_OVER. Several
+   * may be registered for one sid.
+   *
+   * thread    any
+   * phase     from the call of handle for the sid until its terminal result is sent
+   * returns   NR_WATCH_REGISTERED, NR_WATCH_CLOSED or NR_WATCH_REFUSED
+   */
+  uint32_t (*on_cancel)(void *host_ctx, uint64_t sid, NrCallback callback, void *user);
+} NrCancelExt;
+
+/*
+ * Deadlines: how long the caller still waits. Past it the call is cancelled.
+ */
+#define NR_EXT_DEADLINE "nylon.deadline/1"
+
+#define NR_NO_DEADLINE UINT64_MAX
+
+typedef struct NrDeadlineExt {
+  uint32_t struct_size; /* sizeof(NrDeadlineExt) */
+  uint32_t _reserved0;
+
+  /*
+   * How long until the deadline of the call, in nanoseconds.
+   *
+   * thread    any
+   * phase     from the call of handle for the sid until its terminal result is sent
+   * returns   0 when it has passed, or the sid is not open; NR_NO_DEADLINE when there is none
+   */
+  uint64_t (*remaining)(void *host_ctx, uint64_t sid);
+} NrDeadlineExt;
+
+/*
+ * The configuration that the host was given for this plugin: bytes, of a format that plugin and operator agree on. (The
+ * SDKs take it for JSON.)
+ */
+#define NR_EXT_CONFIG "nylon.config/1"
+
+typedef struct NrConfigExt {
+  uint32_t struct_size; /* sizeof(NrConfigExt) */
+  uint32_t _reserved0;
+
+  /*
+   * thread    any
+   * phase     from the call of nylon_ring_attach_host_v1 on
+   * returns   the bytes, which the host owns and which live as long as NrHostApi; empty when there are none
+   */
+  NrBytes (*get)(void *host_ctx);
+} NrConfigExt;
+
+/*
+ * Results written in place: the plugin writes into memory of the host, which becomes the caller's without a copy.
+ */
+#define NR_EXT_BUFFER "nylon.buffer/1"
+
+typedef struct NrBuffer {
+  uint8_t *ptr;      /* the first byte, zero like all others; NULL if there is none to be had */
+  uint64_t capacity; /* how many bytes may be written */
+  uint64_t _lease;   /* the host's own */
+} NrBuffer;
+
+typedef struct NrBufferExt {
+  uint32_t struct_size; /* sizeof(NrBufferExt) */
+  uint32_t _reserved0;
+
+  /*
+   * Reserves memory for a result of sid. The plugin alone reads and writes it, from any thread, until it gives the
+   * buffer to commit or release, exactly once.
+   *
+   * thread    any
+   * phase     from the call of handle for the sid until its terminal result is sent
+   * returns   a buffer of at least len bytes; ptr is NULL when the sid is not open, len is 0 or does not fit the host's
+   *           buffer limit, or there is no memory
+   */
+  NrBuffer (*reserve)(void *host_ctx, uint64_t sid, uint64_t len);
+
+  /*
+   * As send_result, with the first len bytes of buffer for a payload. The buffer is the host's again, whatever comes of
+   * it. One that was given back before, or was never reserved, is counted and ignored; a len past its capacity makes the
+   * result NR_STATUS_INVALID.
+   *
+   * sid       the one that it was reserved for
+   * thread    any
+   */
+  void (*commit)(void *host_ctx, uint64_t sid, NrStatus status, NrBuffer buffer, uint64_t len);
+
+  /*
+   * Gives a buffer back without sending anything.
+   *
+   * thread    any
+   */
+  void (*release)(void *host_ctx, NrBuffer buffer);
+} NrBufferExt;
+
+/*
+ * Offered by the plugin: several instances from one library. The plugin_ctx of NrPluginInfo is the first one.
+ */
+#define NR_EXT_INSTANCE "nylon.instance/1"
+
+typedef struct NrInstanceExt {
+  uint32_t struct_size; /* sizeof(NrInstanceExt) */
+  uint32_t _reserved0;
+
+  /*
+   * Makes another instance. It goes through the same life as the first, from nylon_ring_attach_host_v1 on, with
+   * *instance_ctx in the place of plugin_ctx, and with a host_ctx of its own.
+   *
+   * plugin_ctx     that of NrPluginInfo
+   * instance_ctx   where the instance's context is written; never NULL
+   *
+   * thread         any
+   * phase          from the return of nylon_ring_get_plugin_v1 on; the first instance need not be started
+   * returns        NR_STATUS_OK if *instance_ctx was written
+   */
+  NrStatus (*create)(void *plugin_ctx, void **instance_ctx);
+
+  /*
+   * Frees an instance that create made.
+   *
+   * thread   any
+   * phase    after its shutdown has returned or its init has failed, and after all its threads have stopped (see
+   *          nylon.quiesce/1; an instance of a plugin without it is never freed)
+   */
+  void (*destroy)(void *plugin_ctx, void *instance_ctx);
+} NrInstanceExt;
+
+/*
+ * Offered by the plugin: a statement that its threads have stopped, without which its library is never unmapped.
+ */
+#define NR_EXT_QUIESCE "nylon.quiesce/1"
+
+typedef struct NrQuiesceExt {
+  uint32_t struct_size; /* sizeof(NrQuiesceExt) */
+  uint32_t _reserved0;
+
+  /*
+   * plugin_ctx   that of NrPluginInfo, or of an instance
+   *
+   * thread       any, one at a time
+   * phase        after shutdown has returned; asked again for as long as it says 0
+   * returns      1 once no thread but the caller's runs code of this instance, holds a pointer of its host or calls it, and
+   *              none ever will again; otherwise 0. Once 1, always 1
+   */
+  uint32_t (*is_quiescent)(void *plugin_ctx);
+} NrQuiesceExt;
+
+/*
+ * Offered by the plugin: how it is.
+ */
+#define NR_EXT_HEALTH "nylon.health/1"
+
+typedef struct NrHealthExt {
+  uint32_t struct_size; /* sizeof(NrHealthExt) */
+  uint32_t _reserved0;
+
+  /*
+   * plugin_ctx   that of NrPluginInfo, or of an instance
+   * detail       where a text for the operator may be written, which lives until the next call of this; comes in empty
+   *
+   * thread       any, one at a time
+   * phase        run
+   * returns      NR_STATUS_OK: well. NR_STATUS_ERR: cannot serve. Soon: it never blocks
+   */
+  NrStatus (*check)(void *plugin_ctx, NrStr *detail);
+} NrHealthExt;
+
 /* ----------------------------------------------------------------------------------------------------- helpers --- */
 
 /*
@@ -386,6 +685,22 @@ static inline int nr_str_eq(NrStr view, const char *text) {
 
 /* 1 if a frame of this status ends its stream, otherwise 0. */
 static inline int nr_status_is_terminal(NrStatus status) { return status != NR_STATUS_OK; }
+
+/*
+ * The table of one of the host's extensions; NULL if the host does not offer it. table_size is the size of the table as
+ * this header knows it: a smaller one is not used.
+ *
+ *   const NrLogExt *log = (const NrLogExt *)nr_host_extension(api, NR_EXT_LOG, sizeof(NrLogExt));
+ *
+ * For all tables but NrHostExt, which has no size of its own.
+ */
+static inline const void *nr_host_extension(const NrHostApi *api, const char *id, size_t table_size) {
+  const uint32_t *table = NULL;
+  if (api != NULL && api->struct_size >= sizeof(NrHostApi) && api->get_extension != NULL) {
+    table = (const uint32_t *)api->get_extension(api->host_ctx, id);
+  }
+  return table != NULL && *table >= table_size ? table : NULL;
+}
 
 /* ------------------------------------------------------------------------------------------------------ layout --- */
 
@@ -445,6 +760,63 @@ NR_ASSERT_FIELD(NrHostApi, struct_size, 0, 4);
 NR_ASSERT_FIELD(NrHostApi, flags, 4, 4);
 NR_ASSERT_FIELD(NrHostApi, host_ctx, 8, 8);
 NR_ASSERT_FIELD(NrHostApi, get_extension, 16, 8);
+
+NR_ASSERT_TYPE(NrLogExt, 24, 8);
+NR_ASSERT_FIELD(NrLogExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrLogExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrLogExt, enabled, 8, 8);
+NR_ASSERT_FIELD(NrLogExt, log, 16, 8);
+
+NR_ASSERT_TYPE(NrStreamExt, 32, 8);
+NR_ASSERT_FIELD(NrStreamExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrStreamExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrStreamExt, try_send, 8, 8);
+NR_ASSERT_FIELD(NrStreamExt, on_writable, 16, 8);
+NR_ASSERT_FIELD(NrStreamExt, credits, 24, 8);
+
+NR_ASSERT_TYPE(NrCancelExt, 24, 8);
+NR_ASSERT_FIELD(NrCancelExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrCancelExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrCancelExt, is_cancelled, 8, 8);
+NR_ASSERT_FIELD(NrCancelExt, on_cancel, 16, 8);
+
+NR_ASSERT_TYPE(NrDeadlineExt, 16, 8);
+NR_ASSERT_FIELD(NrDeadlineExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrDeadlineExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrDeadlineExt, remaining, 8, 8);
+
+NR_ASSERT_TYPE(NrConfigExt, 16, 8);
+NR_ASSERT_FIELD(NrConfigExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrConfigExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrConfigExt, get, 8, 8);
+
+NR_ASSERT_TYPE(NrBuffer, 24, 8);
+NR_ASSERT_FIELD(NrBuffer, ptr, 0, 8);
+NR_ASSERT_FIELD(NrBuffer, capacity, 8, 8);
+NR_ASSERT_FIELD(NrBuffer, _lease, 16, 8);
+
+NR_ASSERT_TYPE(NrBufferExt, 32, 8);
+NR_ASSERT_FIELD(NrBufferExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrBufferExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrBufferExt, reserve, 8, 8);
+NR_ASSERT_FIELD(NrBufferExt, commit, 16, 8);
+NR_ASSERT_FIELD(NrBufferExt, release, 24, 8);
+
+NR_ASSERT_TYPE(NrInstanceExt, 24, 8);
+NR_ASSERT_FIELD(NrInstanceExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrInstanceExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrInstanceExt, create, 8, 8);
+NR_ASSERT_FIELD(NrInstanceExt, destroy, 16, 8);
+
+NR_ASSERT_TYPE(NrQuiesceExt, 16, 8);
+NR_ASSERT_FIELD(NrQuiesceExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrQuiesceExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrQuiesceExt, is_quiescent, 8, 8);
+
+NR_ASSERT_TYPE(NrHealthExt, 16, 8);
+NR_ASSERT_FIELD(NrHealthExt, struct_size, 0, 4);
+NR_ASSERT_FIELD(NrHealthExt, _reserved0, 4, 4);
+NR_ASSERT_FIELD(NrHealthExt, check, 8, 8);
 
 #ifdef __cplusplus
 } /* extern "C" */

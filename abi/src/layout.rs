@@ -6,8 +6,9 @@
 use core::mem::offset_of;
 
 use crate::{
-    NR_ABI_VERSION, NrBytes, NrHeader, NrHostApi, NrHostExt, NrHostVTable, NrPluginInfo, NrPluginVTable, NrRequest,
-    NrStatus, NrStr,
+    NR_ABI_VERSION, NrBuffer, NrBufferExt, NrBytes, NrCancelExt, NrConfigExt, NrDeadlineExt, NrHeader, NrHealthExt,
+    NrHostApi, NrHostExt, NrHostVTable, NrInstanceExt, NrLogExt, NrPluginInfo, NrPluginVTable, NrQuiesceExt, NrRequest,
+    NrStatus, NrStr, NrStreamExt,
 };
 
 #[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
@@ -89,6 +90,63 @@ layout! {
         flags: 4, 4;
         host_ctx: 8, 8;
         get_extension: 16, 8;
+    }
+    NrLogExt: 24, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        enabled: 8, 8;
+        log: 16, 8;
+    }
+    NrStreamExt: 32, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        try_send: 8, 8;
+        on_writable: 16, 8;
+        credits: 24, 8;
+    }
+    NrCancelExt: 24, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        is_cancelled: 8, 8;
+        on_cancel: 16, 8;
+    }
+    NrDeadlineExt: 16, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        remaining: 8, 8;
+    }
+    NrConfigExt: 16, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        get: 8, 8;
+    }
+    NrBuffer: 24, 8 {
+        ptr: 0, 8;
+        capacity: 8, 8;
+        _lease: 16, 8;
+    }
+    NrBufferExt: 32, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        reserve: 8, 8;
+        commit: 16, 8;
+        release: 24, 8;
+    }
+    NrInstanceExt: 24, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        create: 8, 8;
+        destroy: 16, 8;
+    }
+    NrQuiesceExt: 16, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        is_quiescent: 8, 8;
+    }
+    NrHealthExt: 16, 8 {
+        struct_size: 0, 4;
+        _reserved0: 4, 4;
+        check: 8, 8;
     }
 }
 

@@ -12,6 +12,8 @@
 //! | [`NrStatus`] | how a call or a frame ended; foreign values go through [`NrStatus::from_raw`] |
 //! | [`NrPluginInfo`], [`NrPluginVTable`] | what a plugin exports |
 //! | [`NrHostVTable`], [`NrHostApi`], [`NrHostExt`] | what a host offers |
+//! | [`NrLogExt`], [`NrStreamExt`], [`NrCancelExt`], [`NrDeadlineExt`], [`NrConfigExt`], [`NrBufferExt`] | its extensions |
+//! | [`NrInstanceExt`], [`NrQuiesceExt`], [`NrHealthExt`] | extensions of a plugin |
 //! | [`NrViewError`] | why a view could not be made or read |
 //!
 //! # Reading what the other side wrote
@@ -70,6 +72,7 @@
 extern crate alloc;
 
 mod error;
+mod extensions;
 mod headers;
 mod info;
 mod layout;
@@ -81,6 +84,13 @@ mod types;
 mod view;
 
 pub use error::NrViewError;
+pub use extensions::{
+    EXT_BUFFER, EXT_CANCEL, EXT_CONFIG, EXT_DEADLINE, EXT_HEALTH, EXT_INSTANCE, EXT_LOG, EXT_QUIESCE, EXT_STREAM,
+    NR_EVENT_CANCELLED, NR_EVENT_OVER, NR_EVENT_WRITABLE, NR_LOG_DEBUG, NR_LOG_ERROR, NR_LOG_INFO, NR_LOG_TRACE,
+    NR_LOG_WARN, NR_NO_DEADLINE, NR_SEND_CLOSED, NR_SEND_FULL, NR_SEND_INVALID, NR_SEND_SENT, NR_WATCH_ALREADY,
+    NR_WATCH_CLOSED, NR_WATCH_REFUSED, NR_WATCH_REGISTERED, NrBuffer, NrBufferExt, NrCallback, NrCancelExt,
+    NrConfigExt, NrDeadlineExt, NrHealthExt, NrInstanceExt, NrLogExt, NrQuiesceExt, NrStreamExt,
+};
 pub use headers::{NrHeaderList, NrHeaderRef, NrHeaders};
 pub use raw::{NrRawHandleFn, NrRawInitFn, NrRawSendResultFn};
 pub use symbols::{

@@ -3,10 +3,7 @@
 
 mod support;
 
-use nylon_ring::{
-    ATTACH_HOST_SYMBOL, ENTRY_SYMBOL, EXT_STATE, GET_EXTENSION_SYMBOL, NR_ABI_VERSION, NrBytes, NrHeader, NrHostApi,
-    NrHostExt, NrHostVTable, NrPluginInfo, NrPluginVTable, NrRequest, NrStatus, NrStr,
-};
+use nylon_ring::*;
 use std::{collections::BTreeMap, mem::offset_of};
 use support::{Language, compile, errors, include_dir, run, source};
 
@@ -46,6 +43,16 @@ fn facts_of_rust() -> Facts {
         NrPluginInfo { abi_version, struct_size, name, version, plugin_ctx, vtable }
         NrHostExt { set_state, get_state }
         NrHostApi { struct_size, flags, host_ctx, get_extension }
+        NrLogExt { struct_size, _reserved0, enabled, log }
+        NrStreamExt { struct_size, _reserved0, try_send, on_writable, credits }
+        NrCancelExt { struct_size, _reserved0, is_cancelled, on_cancel }
+        NrDeadlineExt { struct_size, _reserved0, remaining }
+        NrConfigExt { struct_size, _reserved0, get }
+        NrBuffer { ptr, capacity, _lease }
+        NrBufferExt { struct_size, _reserved0, reserve, commit, release }
+        NrInstanceExt { struct_size, _reserved0, create, destroy }
+        NrQuiesceExt { struct_size, _reserved0, is_quiescent }
+        NrHealthExt { struct_size, _reserved0, check }
     }
     for (name, value) in [
         ("NR_ABI_VERSION", NR_ABI_VERSION),
@@ -54,6 +61,22 @@ fn facts_of_rust() -> Facts {
         ("NR_STATUS_INVALID", NrStatus::Invalid.as_raw()),
         ("NR_STATUS_UNSUPPORTED", NrStatus::Unsupported.as_raw()),
         ("NR_STATUS_STREAM_END", NrStatus::StreamEnd.as_raw()),
+        ("NR_EVENT_OVER", NR_EVENT_OVER),
+        ("NR_EVENT_CANCELLED", NR_EVENT_CANCELLED),
+        ("NR_EVENT_WRITABLE", NR_EVENT_WRITABLE),
+        ("NR_WATCH_REGISTERED", NR_WATCH_REGISTERED),
+        ("NR_WATCH_ALREADY", NR_WATCH_ALREADY),
+        ("NR_WATCH_CLOSED", NR_WATCH_CLOSED),
+        ("NR_WATCH_REFUSED", NR_WATCH_REFUSED),
+        ("NR_LOG_ERROR", NR_LOG_ERROR),
+        ("NR_LOG_WARN", NR_LOG_WARN),
+        ("NR_LOG_INFO", NR_LOG_INFO),
+        ("NR_LOG_DEBUG", NR_LOG_DEBUG),
+        ("NR_LOG_TRACE", NR_LOG_TRACE),
+        ("NR_SEND_SENT", NR_SEND_SENT),
+        ("NR_SEND_FULL", NR_SEND_FULL),
+        ("NR_SEND_CLOSED", NR_SEND_CLOSED),
+        ("NR_SEND_INVALID", NR_SEND_INVALID),
     ] {
         facts.insert(name.into(), value.to_string());
     }
@@ -62,6 +85,15 @@ fn facts_of_rust() -> Facts {
         ("NR_ATTACH_HOST_SYMBOL", ATTACH_HOST_SYMBOL),
         ("NR_GET_EXTENSION_SYMBOL", GET_EXTENSION_SYMBOL),
         ("NR_EXT_STATE", EXT_STATE.to_str().unwrap()),
+        ("NR_EXT_LOG", EXT_LOG.to_str().unwrap()),
+        ("NR_EXT_STREAM", EXT_STREAM.to_str().unwrap()),
+        ("NR_EXT_CANCEL", EXT_CANCEL.to_str().unwrap()),
+        ("NR_EXT_DEADLINE", EXT_DEADLINE.to_str().unwrap()),
+        ("NR_EXT_CONFIG", EXT_CONFIG.to_str().unwrap()),
+        ("NR_EXT_BUFFER", EXT_BUFFER.to_str().unwrap()),
+        ("NR_EXT_INSTANCE", EXT_INSTANCE.to_str().unwrap()),
+        ("NR_EXT_QUIESCE", EXT_QUIESCE.to_str().unwrap()),
+        ("NR_EXT_HEALTH", EXT_HEALTH.to_str().unwrap()),
     ] {
         facts.insert(name.into(), value.into());
     }
@@ -102,7 +134,7 @@ fn differences(rust: &Facts, c: &Facts) -> Vec<String> {
 fn c_and_rust_agree() {
     let (rust, c) = (facts_of_rust(), facts_of_c());
     assert_eq!(differences(&rust, &c), Vec::<String>::new());
-    assert_eq!(rust.len(), 49, "10 types, 29 fields, 10 constants");
+    assert_eq!(rust.len(), 121, "20 types, 66 fields, 35 constants");
 }
 
 #[test]

@@ -90,8 +90,22 @@ static NrBytes host_get_state(void *host_ctx, uint64_t sid, NrStr key) {
 static const NrHostVTable host_vtable = {host_send_result};
 static const NrHostExt state_table = {host_set_state, host_get_state};
 
+static NrBytes host_config(void *host_ctx) {
+  (void)host_ctx;
+  return nr_bytes("{}", 2);
+}
+
+static const NrConfigExt config_table = {sizeof(NrConfigExt), 0, host_config};
+static const NrDeadlineExt small_table = {sizeof(NrDeadlineExt) - 1, 0, NULL};
+
 static const void *host_get_extension(void *host_ctx, const char *id) {
   (void)host_ctx;
+  if (strcmp(id, NR_EXT_CONFIG) == 0) {
+    return &config_table;
+  }
+  if (strcmp(id, NR_EXT_DEADLINE) == 0) {
+    return &small_table;
+  }
   return strcmp(id, NR_EXT_STATE) == 0 ? &state_table : NULL;
 }
 
@@ -133,6 +147,10 @@ int main(void) {
   CHECK(state != NULL && state->set_state(NULL, 1, nr_str("k"), nr_bytes("v", 1)).len == 0);
   CHECK(state->get_state(NULL, 1, nr_str("k")).len == 4);
   CHECK(the_api->get_extension(the_api->host_ctx, "nylon.none/1") == NULL);
+  CHECK(nr_host_extension(the_api, NR_EXT_CONFIG, sizeof(NrConfigExt)) == &config_table);
+  CHECK(nr_host_extension(the_api, NR_EXT_DEADLINE, sizeof(NrDeadlineExt)) == NULL); /* smaller than the table */
+  CHECK(nr_host_extension(the_api, NR_EXT_LOG, sizeof(NrLogExt)) == NULL);
+  CHECK(nr_host_extension(NULL, NR_EXT_CONFIG, sizeof(NrConfigExt)) == NULL);
 
   memset(&req, 0, sizeof(req));
   req.path = nr_str("/echo");
