@@ -1,11 +1,13 @@
 //! Settings of a host, and how it comes to life.
 
-use std::{path::Path, ptr::NonNull, thread};
+use std::{path::Path, ptr::NonNull, thread, time::Duration};
 
 use nylon_ring_runtime::{Runtime, RuntimeBuilder};
 
 use crate::{
+    admission::{Admission, Excess},
     context::Context,
+    deadline::Due,
     error::NylonRingHostError,
     host::NylonRingHost,
     idle::Idle,
@@ -21,6 +23,9 @@ pub struct HostBuilder {
     in_place: bool,
     reactors: Reactors,
     idle: Idle,
+    config: Vec<u8>,
+    due: Option<Due>,
+    in_flight: Option<(usize, Excess)>,
 }
 
 impl Default for HostBuilder {
@@ -32,6 +37,9 @@ impl Default for HostBuilder {
             in_place: false,
             reactors: Reactors::default(),
             idle: Idle::default(),
+            config: Vec::new(),
+            due: None,
+            in_flight: None,
         }
     }
 }
@@ -68,6 +76,20 @@ impl HostBuilder {
         self
     }
 
+    /// How long a call or stream may take that says nothing else, with the time that it queues and that `handle` takes; the default
+    /// is for ever.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.due = Some(Due::In(timeout));
+        self
+    }
+
+    /// How many calls and streams may be in flight, and what becomes of one more; the default is as many as there are slots, and
+    /// that it is refused.
+    pub fn max_in_flight(mut self, calls: usize, excess: Excess) -> Self {
+        self.in_flight = Some((calls, excess));
+        self
+    }
+
     /// What a reactor does when nothing is left; the default is to look for more for up to 50 µs before it sleeps.
     ///
     /// While results come faster than that, one at a time or in floods, callers and plugin threads are spared tens of
@@ -80,6 +102,20 @@ impl HostBuilder {
     /// Where reactors run; the default is as tasks of the runtimes that call.
     pub fn reactors(mut self, reactors: Reactors) -> Self {
         self.reactors = reactors;
+        self
+    }
+
+    /// How many frames that the plugin sent by `try_send` of `nylon.stream/1` a stream may have on their way to its receiver, 1 to
+    /// 1,048,576; the default is 64. A receiver that stops reading stops the plugin.
+    pub fn stream_window(mut self, frames: u32) -> Self {
+        self.runtime = self.runtime.window(frames);
+        self
+    }
+
+    /// What the plugin gets from `nylon.config/1`: bytes of a format that it understands (JSON, by the SDKs' convention). The
+    /// default is none.
+    pub fn config(mut self, config: impl Into<Vec<u8>>) -> Self {
+        self.config = config.into();
         self
     }
 
@@ -102,7 +138,8 @@ impl HostBuilder {
         let runtime = self.runtime.build().map_err(NylonRingHostError::Runtime)?;
         let threads = Threads::new(&self.reactors)?;
         let loaded = loader::load(path, self.in_place)?;
-        let context = Context::leak(runtime, threads, self.idle);
+        let name = loaded.name.clone().into_boxed_str();
+        let context = Context::leak(runtime, threads, self.idle, name, self.config.into_boxed_slice());
         // SAFETY: a context, and what it points to, lives for ever.
         unsafe { loaded.plugin.attach(NonNull::from(context.api())) };
         // SAFETY: as above; the functions of the table take any context that `host_ctx` gives out, from any thread.
@@ -112,6 +149,7 @@ impl HostBuilder {
             status: refusal.status,
             raw: refusal.raw,
         })?;
-        Ok(NylonRingHost::new(context, loaded))
+        let admission = self.in_flight.map(|(calls, excess)| Admission::new(calls, excess));
+        Ok(NylonRingHost::new(context, loaded, self.due, admission))
     }
 }

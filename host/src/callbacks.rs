@@ -10,11 +10,11 @@ use std::{
     ptr,
 };
 
-use nylon_ring::{EXT_STATE, NrBytes, NrHostApi, NrHostVTable, NrStatus};
+use nylon_ring::{NrBytes, NrHostApi, NrHostVTable, NrStatus};
 
 use crate::{
     context::{Context, NULL_CONTEXT},
-    state_extension,
+    extensions,
 };
 
 /// Runs `f`; a panic, which would be a bug of ours, ends in `otherwise` and goes no further.
@@ -42,10 +42,7 @@ unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: u32, p
     contain((), || {
         // SAFETY: the caller passes null or what it was given.
         let Some(context) = (unsafe { Context::from_host_ctx(host_ctx) }) else { return NULL_CONTEXT.count() };
-        let status = NrStatus::from_raw(status).unwrap_or_else(|| {
-            context.unknown_status.count();
-            NrStatus::Err
-        });
+        let status = context.status(status);
         if payload.len > context.runtime.buffer_limit() && payload.len <= isize::MAX as u64 && !payload.ptr.is_null() {
             return context.runtime.send_overflow(sid, status);
         }
@@ -72,6 +69,6 @@ unsafe extern "C" fn get_extension(_host_ctx: *mut c_void, id: *const c_char) ->
         }
         // SAFETY: not null, and the caller vouches for the terminator.
         let id = unsafe { CStr::from_ptr(id) };
-        if id == EXT_STATE { ptr::from_ref(&state_extension::TABLE).cast() } else { ptr::null() }
+        extensions::table(id)
     })
 }

@@ -9,15 +9,20 @@
 //! | `runtime` | callers, plugin threads, reactors | the same; it synchronises itself |
 //! | `threads`, `idle` | once, when the context is made | callers, when they first park; reactors |
 //! | `seats` | callers, when they first park | callers, reactors |
+//! | `name`, `config`, `clock` | once, when the context is made | extensions |
+//! | `buffers` | extensions | the same |
 //! | counters | whoever sees something go wrong | `metrics` |
 //! | `vtable`, `api` | once, when the context is made | the plugin |
 
-use std::ffi::c_void;
+use std::{ffi::c_void, time::Instant};
 
-use nylon_ring::{NrHostApi, NrHostVTable};
+use nylon_ring::{NrHostApi, NrHostVTable, NrStatus};
 use nylon_ring_runtime::{Counter, Runtime};
 
-use crate::{callbacks, idle::Idle, seats::Seats, threads::Threads};
+use crate::{
+    callbacks, clock::Clock, error::NylonRingHostError, extensions::buffer::Buffers, idle::Idle, seats::Seats,
+    threads::Threads,
+};
 
 /// Results that came with a null `host_ctx`, in this process: there is no host to count them for.
 pub(crate) static NULL_CONTEXT: Counter = Counter::new();
@@ -31,14 +36,27 @@ pub(crate) struct Context {
     pub(crate) threads: Option<Threads>,
     /// What a reactor does when nothing is left.
     pub(crate) idle: Idle,
+    /// The plugin's name for itself.
+    pub(crate) name: Box<str>,
+    /// What the plugin is configured with.
+    pub(crate) config: Box<[u8]>,
+    pub(crate) clock: Clock,
+    /// Memory that the plugin writes results into.
+    pub(crate) buffers: Buffers,
     /// Results whose status the ABI does not name.
     pub(crate) unknown_status: Counter,
     /// Results whose payload could not be read.
     pub(crate) invalid_payload: Counter,
     /// Calls that `handle` refused.
     pub(crate) refused: Counter,
+    /// Calls whose deadline has passed.
+    pub(crate) timed_out: Counter,
+    /// Results that were taken, and too late.
+    pub(crate) late: Counter,
     /// Calls of the state extension that were turned down.
     pub(crate) state_errors: Counter,
+    /// Calls of the other extensions that made no sense, or found no room.
+    pub(crate) extension_errors: Counter,
     vtable: NrHostVTable,
     api: Api,
 }
@@ -53,17 +71,30 @@ unsafe impl Send for Api {}
 
 impl Context {
     /// Makes a context that lives for ever.
-    pub(crate) fn leak(runtime: Runtime, threads: Option<Threads>, idle: Idle) -> &'static Self {
+    pub(crate) fn leak(
+        runtime: Runtime,
+        threads: Option<Threads>,
+        idle: Idle,
+        name: Box<str>,
+        config: Box<[u8]>,
+    ) -> &'static Self {
         let seats = Seats::new(runtime.shards());
         let context = Box::leak(Box::new(Self {
             runtime,
             seats,
             threads,
             idle,
+            name,
+            config,
+            clock: Clock::start(),
+            buffers: Buffers::default(),
             unknown_status: Counter::new(),
             invalid_payload: Counter::new(),
             refused: Counter::new(),
+            timed_out: Counter::new(),
+            late: Counter::new(),
             state_errors: Counter::new(),
+            extension_errors: Counter::new(),
             vtable: callbacks::vtable(),
             api: Api(callbacks::api(std::ptr::null_mut())),
         }));
@@ -79,6 +110,27 @@ impl Context {
     pub(crate) unsafe fn from_host_ctx(host_ctx: *mut c_void) -> Option<&'static Self> {
         // SAFETY: by the contract it is null, or points to a context, and contexts live for ever.
         unsafe { host_ctx.cast::<Self>().cast_const().as_ref() }
+    }
+
+    /// The status of a result, as the plugin gave it; one that the ABI does not name is an error, and counted.
+    #[inline]
+    pub(crate) fn status(&self, raw: u32) -> NrStatus {
+        NrStatus::from_raw(raw).unwrap_or_else(|| {
+            self.unknown_status.count();
+            NrStatus::Err
+        })
+    }
+
+    /// Notes the deadline of an open call, before it is handed over.
+    pub(crate) fn set_deadline(&self, sid: u64, deadline: Instant) {
+        self.runtime.set_deadline(sid, self.clock.at(deadline));
+    }
+
+    /// A call whose deadline has passed, counted.
+    #[cold]
+    pub(crate) fn timed_out(&self) -> NylonRingHostError {
+        self.timed_out.count();
+        NylonRingHostError::Timeout
     }
 
     /// What the plugin gets as its `host_ctx`.

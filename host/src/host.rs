@@ -10,19 +10,21 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::{Pending, Receiver};
+use nylon_ring_runtime::Pending;
 use tokio::sync::OnceCell;
 
 use crate::{
+    admission::Admission,
     builder::HostBuilder,
     call::Call,
     context::Context,
+    deadline::{CallOptions, Due, is_past},
     dispatch::{Plugin, Refusal},
     error::NylonRingHostError,
     loader::LoadedPlugin,
     metrics::{self, Metrics},
     payload::Payload,
-    request::{HighLevelRequest, Request as _, RequestView},
+    request::{HighLevelRequest, Request, RequestView},
     shutdown,
     stream::StreamReceiver,
 };
@@ -56,14 +58,23 @@ pub(crate) struct Inner {
     pub(crate) plugin: Plugin,
     name: String,
     version: String,
+    /// How long callers wait who say nothing else.
+    due: Option<Due>,
+    /// The places for calls in flight, if their number is limited.
+    pub(crate) admission: Option<Admission>,
     /// Set when a shutdown has run its course.
     pub(crate) shut_down: OnceCell<()>,
 }
 
 impl NylonRingHost {
-    pub(crate) fn new(context: &'static Context, loaded: LoadedPlugin) -> Self {
+    pub(crate) fn new(
+        context: &'static Context,
+        loaded: LoadedPlugin,
+        due: Option<Due>,
+        admission: Option<Admission>,
+    ) -> Self {
         let LoadedPlugin { name, version, plugin } = loaded;
-        Self { inner: Arc::new(Inner { context, plugin, name, version, shut_down: OnceCell::new() }) }
+        Self { inner: Arc::new(Inner { context, plugin, name, version, due, admission, shut_down: OnceCell::new() }) }
     }
 
     /// Loads and starts the plugin at `path`, with default settings.
@@ -105,7 +116,8 @@ impl NylonRingHost {
     ///
     /// # Errors
     ///
-    /// [`TooManyInFlight`](NylonRingHostError::TooManyInFlight), [`Refused`](NylonRingHostError::Refused) when `handle` does
+    /// [`TooManyInFlight`](NylonRingHostError::TooManyInFlight), [`Timeout`](NylonRingHostError::Timeout),
+    /// [`Refused`](NylonRingHostError::Refused) when `handle` does
     /// not take the request, [`Overflow`](NylonRingHostError::Overflow) when the result does not fit the buffer limit,
     /// [`ShuttingDown`](NylonRingHostError::ShuttingDown) and [`Closed`](NylonRingHostError::Closed) before and after
     /// `handle` when the host is shut down, [`TooLarge`](NylonRingHostError::TooLarge) for text of 4 GiB or more.
@@ -114,7 +126,21 @@ impl NylonRingHost {
         &self,
         request: HighLevelRequest,
     ) -> impl Future<Output = Result<(NrStatus, Vec<u8>), NylonRingHostError>> + Send + Unpin {
-        Call::new(&self.inner, request)
+        self.call_with(request, CallOptions::default())
+    }
+
+    /// As [`call`](Self::call), with settings of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    #[inline]
+    pub fn call_with(
+        &self,
+        request: HighLevelRequest,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<(NrStatus, Vec<u8>), NylonRingHostError>> + Send + Unpin {
+        Call::new(&self.inner, request, options)
     }
 
     /// As [`call`](Self::call), on a request that is borrowed: nothing is allocated on its way, and nothing at all for a
@@ -128,7 +154,21 @@ impl NylonRingHost {
         &'a self,
         request: RequestView<'a>,
     ) -> impl Future<Output = Result<(NrStatus, Payload), NylonRingHostError>> + Send + Unpin + 'a {
-        Call::new(&self.inner, request)
+        self.call_view_with(request, CallOptions::default())
+    }
+
+    /// As [`call_view`](Self::call_view), with settings of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    #[inline]
+    pub fn call_view_with<'a>(
+        &'a self,
+        request: RequestView<'a>,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<(NrStatus, Payload), NylonRingHostError>> + Send + Unpin + 'a {
+        Call::new(&self.inner, request, options)
     }
 
     /// Calls the plugin and returns a receiver for its frames. Dropping the receiver gives the stream up.
@@ -137,10 +177,20 @@ impl NylonRingHost {
     ///
     /// As [`call`](Self::call), without those that come with results: a stream delivers them as its last frame.
     pub async fn call_stream(&self, request: HighLevelRequest) -> Result<StreamReceiver, NylonRingHostError> {
-        self.inner.start_stream(|receiver| {
-            let sid = receiver.sid();
-            request.with_abi(|abi| receiver.inline(|| self.inner.plugin.handle(sid, abi)))
-        })
+        self.call_stream_with(request, CallOptions::default()).await
+    }
+
+    /// As [`call_stream`](Self::call_stream), with settings of its own. A timeout is for the whole stream, to its terminal frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_stream`](Self::call_stream).
+    pub async fn call_stream_with(
+        &self,
+        request: HighLevelRequest,
+        options: CallOptions,
+    ) -> Result<StreamReceiver, NylonRingHostError> {
+        self.inner.start_stream(&request, options).await
     }
 
     /// As [`call_stream`](Self::call_stream), on a request that is borrowed.
@@ -149,10 +199,20 @@ impl NylonRingHost {
     ///
     /// As [`call_stream`](Self::call_stream).
     pub async fn call_stream_view(&self, request: RequestView<'_>) -> Result<StreamReceiver, NylonRingHostError> {
-        self.inner.start_stream(|receiver| {
-            let sid = receiver.sid();
-            request.with_abi(|abi| receiver.inline(|| self.inner.plugin.handle(sid, abi)))
-        })
+        self.call_stream_view_with(request, CallOptions::default()).await
+    }
+
+    /// As [`call_stream_view`](Self::call_stream_view), with settings of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_stream`](Self::call_stream).
+    pub async fn call_stream_view_with(
+        &self,
+        request: RequestView<'_>,
+        options: CallOptions,
+    ) -> Result<StreamReceiver, NylonRingHostError> {
+        self.inner.start_stream(&request, options).await
     }
 
     /// Shuts the host down: no new calls; those in flight may finish within `grace`; the rest fail with
@@ -197,19 +257,49 @@ impl Inner {
         refusal.into()
     }
 
-    fn start_stream(
+    /// Whether a call has neither a deadline nor to wait for a place.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self, options: CallOptions) -> bool {
+        options.due.is_none() && self.due.is_none() && self.admission.is_none()
+    }
+
+    /// Until when a call may wait.
+    pub(crate) fn due(&self, options: CallOptions) -> Option<Due> {
+        options.due.or(self.due)
+    }
+
+    async fn start_stream(
         self: &Arc<Self>,
-        hand_over: impl FnOnce(&mut Receiver<'static>) -> Handled,
+        request: &impl Request,
+        options: CallOptions,
     ) -> Result<StreamReceiver, NylonRingHostError> {
+        let deadline = self.due(options).and_then(Due::deadline);
+        if is_past(deadline) {
+            return Err(self.context.timed_out());
+        }
+        let place = match &self.admission {
+            None => None,
+            Some(admission) => match admission.try_enter()? {
+                None => match admission.enter(deadline).await {
+                    Err(NylonRingHostError::Timeout) => return Err(self.context.timed_out()),
+                    entered => entered?,
+                },
+                place => place,
+            },
+        };
         let context = self.context;
         let mut receiver =
             context.runtime.open_stream(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)?;
-        let handled = hand_over(&mut receiver);
+        let sid = receiver.sid();
+        if let Some(deadline) = deadline {
+            context.set_deadline(sid, deadline);
+        }
+        let handled = request.with_abi(|abi| receiver.inline(|| self.plugin.handle(sid, abi)));
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();
             return Err(error);
         }
-        Ok(StreamReceiver::new(self.clone(), receiver))
+        Ok(StreamReceiver::new(self.clone(), receiver, deadline, place))
     }
 }
 

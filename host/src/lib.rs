@@ -14,12 +14,16 @@
 //!
 //! Any executor will do: on tokio the reactor runs as a task of the runtime that calls, elsewhere on a thread of its own.
 
+mod admission;
 mod builder;
 mod call;
 mod callbacks;
+mod clock;
 mod context;
+mod deadline;
 mod dispatch;
 mod error;
+mod extensions;
 mod host;
 mod idle;
 mod library_copy;
@@ -31,14 +35,15 @@ mod request;
 mod seats;
 mod shutdown;
 mod spare;
-mod state_extension;
 mod stream;
 mod threads;
 
 pub use nylon_ring::NrStatus;
 
 pub use crate::{
+    admission::Excess,
     builder::HostBuilder,
+    deadline::CallOptions,
     error::NylonRingHostError,
     host::NylonRingHost,
     idle::Idle,

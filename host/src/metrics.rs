@@ -39,12 +39,18 @@ pub struct Metrics {
     pub cancelled: u64,
     /// Calls and streams that the plugin's `handle` refused.
     pub refused: u64,
+    /// Calls and streams whose deadline passed: while they waited for a place, before `handle`, or before their result.
+    pub timed_out: u64,
+    /// Dropped: results that reached a unary call, but past its deadline. (Those of a call that was given up before are `unknown_sid`.)
+    pub late: u64,
     /// Statuses that the ABI does not name, in results (taken as `Err`) and as what `handle` returned.
     pub unknown_status: u64,
     /// Results whose payload could not be read (answered as `Invalid`).
     pub invalid_payload: u64,
     /// Requests of the state extension that were turned down.
     pub state_errors: u64,
+    /// Calls of the other extensions that made no sense, or found no room.
+    pub extension_errors: u64,
     /// Results with a null `host_ctx`, in this whole process.
     pub null_context: u64,
     /// Turns that reactors took.
@@ -69,9 +75,12 @@ pub(crate) fn snapshot(context: &Context) -> Metrics {
         abandoned: ring.abandoned,
         cancelled: ring.cancelled,
         refused: context.refused.get(),
+        timed_out: context.timed_out.get(),
+        late: context.late.get(),
         unknown_status: context.unknown_status.get(),
         invalid_payload: context.invalid_payload.get(),
         state_errors: context.state_errors.get(),
+        extension_errors: context.extension_errors.get(),
         null_context: NULL_CONTEXT.get(),
         reactor_turns: ring.turns,
         batches: ring.batches,

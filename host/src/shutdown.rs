@@ -24,6 +24,9 @@ pub(crate) async fn shut_down(host: Arc<Inner>, grace: Duration) -> Result<(), N
     let (done, wait) = oneshot::channel();
     // New calls end here, whether or not this future is polled again.
     host.context.runtime.stop_opening();
+    if let Some(admission) = &host.admission {
+        admission.close();
+    }
     let spare = spare::handle().map_err(NylonRingHostError::ReactorThread)?;
     spare.spawn(async move {
         let in_flight = drain(&host, grace).await;

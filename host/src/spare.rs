@@ -14,7 +14,9 @@ use std::{
 
 use tokio::runtime::{Builder, Handle};
 
-static SPARE: Mutex<Option<Handle>> = Mutex::new(None);
+static SPARE: OnceLock<Handle> = OnceLock::new();
+/// Held while it is started.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// A handle to the spare runtime.
 ///
@@ -22,15 +24,17 @@ static SPARE: Mutex<Option<Handle>> = Mutex::new(None);
 ///
 /// What the system says when the thread, or its epoll, cannot be had.
 pub(crate) fn handle() -> io::Result<Handle> {
-    let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*spare {
+    if let Some(handle) = SPARE.get() {
+        return Ok(handle.clone());
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = SPARE.get() {
         return Ok(handle.clone());
     }
     let runtime = Builder::new_current_thread().enable_all().thread_name("nylon-ring-blocking").build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new().name("nylon-ring-spare".into()).spawn(move || runtime.block_on(pending::<()>()))?;
-    *spare = Some(handle.clone());
-    Ok(handle)
+    Ok(SPARE.get_or_init(|| handle).clone())
 }
 
 /// Whether a waker is that of a tokio task; false where that cannot be found out.

@@ -6,13 +6,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
+    time::Instant,
 };
 
 use futures_core::Stream;
 use nylon_ring::NrStatus;
 use nylon_ring_runtime::{Receiver, Reply};
 
-use crate::{error::NylonRingHostError, host::Inner, payload::Payload, seats::Insurance};
+use crate::{
+    admission::Place, deadline::Timer, error::NylonRingHostError, host::Inner, payload::Payload, seats::Insurance,
+};
 
 /// One frame of a stream.
 #[derive(Debug)]
@@ -33,12 +36,16 @@ pub struct StreamReceiver {
     host: Arc<Inner>,
     error: Option<NylonRingHostError>,
     insurance: Option<Insurance>,
+    deadline: Option<Instant>,
+    timer: Timer,
+    /// Given back with the last frame.
+    place: Place,
 }
 
 impl StreamReceiver {
-    pub(crate) fn new(host: Arc<Inner>, frames: Receiver<'static>) -> Self {
+    pub(crate) fn new(host: Arc<Inner>, frames: Receiver<'static>, deadline: Option<Instant>, place: Place) -> Self {
         host.context.seats.ensure_drained(host.context, frames.shard());
-        Self { frames, host, error: None, insurance: None }
+        Self { frames, host, error: None, insurance: None, deadline, timer: Timer::default(), place }
     }
 
     /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
@@ -56,9 +63,16 @@ impl StreamReceiver {
                 NylonRingHostError::Overflow { limit: self.host.context.runtime.buffer_limit() }
             }
             Poll::Ready(Some(Ok(reply))) => {
+                if !self.frames.is_open() {
+                    self.place = None;
+                }
                 return Poll::Ready(Some(StreamFrame { status: reply.status(), data: reply.into() }));
             }
             Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
+            Poll::Pending if self.is_due(cx) => {
+                self.frames.cancel();
+                self.host.context.timed_out()
+            }
             Poll::Pending => {
                 match self.host.context.seats.ensure_served(
                     self.host.context,
@@ -77,6 +91,12 @@ impl StreamReceiver {
         Poll::Ready(self.fail(error))
     }
 
+    /// Whether the deadline has passed, or there is nothing that would tell.
+    #[inline]
+    fn is_due(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        self.deadline.is_some() && self.timer.poll(self.deadline, cx).is_ready()
+    }
+
     /// Why the host ended the stream, if it did.
     pub fn error(&self) -> Option<&NylonRingHostError> {
         self.error.as_ref()
@@ -87,6 +107,7 @@ impl StreamReceiver {
     fn fail(&mut self, error: NylonRingHostError) -> Option<StreamFrame> {
         let reply = Reply::copy(NrStatus::Err, error.to_string().as_bytes());
         self.error = Some(error);
+        self.place = None;
         reply.map(|reply| StreamFrame { status: reply.status(), data: reply.into() })
     }
 }

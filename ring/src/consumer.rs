@@ -53,16 +53,20 @@ pub(crate) enum Chore {
     FreeEntries { slot: usize, taken: state::Taken },
 }
 
-/// Wakers of one batch, woken in the order of their results when this is dropped.
+/// What a batch leaves to be done without the token, when this is dropped: its wakers are woken, in the order of their results, and
+/// what was left with calls that are over is freed.
 #[derive(Debug, Default)]
-pub(crate) struct Wakers(ArrayVec<Waker, BATCH>);
+pub(crate) struct Wakers {
+    wakers: ArrayVec<Waker, BATCH>,
+    left: Vec<state::Taken>,
+}
 
 impl Wakers {
     #[inline]
     fn push(&mut self, waker: Option<Waker>) {
         if let Some(waker) = waker {
             // Every record adds at most one waker, so there is room; were there none, waking early is always legal.
-            if let Err(full) = self.0.try_push(waker) {
+            if let Err(full) = self.wakers.try_push(waker) {
                 wake(full.element());
             }
         }
@@ -73,7 +77,7 @@ impl Drop for Wakers {
     #[inline]
     fn drop(&mut self) {
         // By reference: moving the array out would copy all of it, once a batch.
-        self.0.drain(..).for_each(wake);
+        self.wakers.drain(..).for_each(wake);
     }
 }
 
@@ -358,7 +362,8 @@ impl Drain<'_> {
         let found = self.consumer.orphans.get(&record.sid).is_some_and(|(kind, _)| terminal(*kind));
         if let Some((kind, taken)) = found.then(|| self.consumer.orphans.remove(&record.sid)).flatten() {
             self.count_orphans(kind, 1u64.wrapping_neg());
-            self.shard.free_taken(self.shard.layout.slot(record.sid), taken);
+            let left = self.shard.free_taken(self.shard.layout.slot(record.sid), taken);
+            self.wakers.left.extend(left);
         }
     }
 
@@ -394,10 +399,11 @@ impl Drain<'_> {
                         self.count_orphans(kind, 1);
                     }
                     slot.retire(self.shard.layout.generation_step());
-                    self.shard.free(slot, sid);
+                    self.wakers.left.extend(self.shard.free(slot, sid));
                 }
                 Chore::FreeEntries { slot, taken } if self.shard.slab.slots()[slot].entries.is_unread() => {
                     self.shard.ledger.release(self.shard.index, taken.cost());
+                    self.wakers.left.push(taken);
                 }
                 unread => again.push(unread),
             }

@@ -32,9 +32,13 @@
 //! ```
 //!
 //! The proofs stand at the top of the files they are about: `ring.rs` (claim, publish, consume, sleep), `token.rs` (who
-//! consumes), `slot.rs` (the life of a call), `shard.rs` (overflow), `consumer.rs`, `doorbell.rs`, `state.rs`.
+//! consumes), `slot.rs` (the life of a call), `shard.rs` (overflow), `consumer.rs`, `doorbell.rs`, `state.rs`, `watch.rs`,
+//! `window.rs`.
 
+mod attachments;
+mod buffer;
 mod consumer;
+mod deadlines;
 mod doorbell;
 mod error;
 mod fences;
@@ -59,12 +63,16 @@ mod slot;
 mod state;
 mod sync;
 mod token;
+mod watch;
+mod window;
 
 pub use nylon_ring::NrStatus;
 
 #[cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
 pub use crate::shared::{Salvaged, SharedConsumer, SharedProducer};
 pub use crate::{
+    attachments::TrySendError,
+    buffer::Buffer,
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
     metrics::{Counter, Metrics},
@@ -74,6 +82,7 @@ pub use crate::{
     reply::{INLINE, Reply},
     runtime::{Runtime, RuntimeBuilder},
     seat::Seat,
+    watch::{Event, Watching},
 };
 
 /// What models, tests under Miri and benchmarks of the ring alone reach beside the public interface; no part of it.

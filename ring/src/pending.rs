@@ -13,6 +13,7 @@ use crate::{
     shard::Shard,
     slot::{GivenUp, Slot, Stage},
     sync::Ordering,
+    watch::Event,
 };
 
 /// One open call. Resolves to its first result; dropping it gives the call up.
@@ -96,7 +97,7 @@ impl<'rt> Pending<'rt> {
         // SAFETY: we opened the slot, it is answered, and `open` says that this is the first time.
         let reply = unsafe { self.slot.take_result() };
         self.discharge(&reply);
-        self.shard.free_answered(self.slot, self.sid);
+        drop(self.shard.free_answered(self.slot, self.sid));
         self.checked(reply)
     }
 
@@ -165,6 +166,9 @@ impl<'rt> Pending<'rt> {
             self.shard.counters.abandoned.add_shared(1);
         } else {
             self.shard.counters.cancelled.add_shared(1);
+        }
+        if outcome == GivenUp::Orphan {
+            self.slot.entries.tell(self.sid, Event::GivenUp);
         }
         self.shard.release_slot(self.slot, self.sid, outcome);
     }

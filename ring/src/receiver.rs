@@ -13,6 +13,7 @@ use crate::{
     shard::Shard,
     slot::{GivenUp, Slot, Stage},
     sync::Ordering,
+    watch::Event,
 };
 
 /// One open stream. Yields its frames in order, the terminal one last; dropping it gives the stream up.
@@ -102,6 +103,9 @@ impl<'rt> Receiver<'rt> {
                 self.pop()?
             }
         };
+        if frame.is_credited() {
+            self.shard.give_credit_back(self.slot, self.sid);
+        }
         if frame.status().is_terminal() {
             if frame.is_overflow() {
                 self.shard.counters.overflowed.add_shared(1);
@@ -174,6 +178,9 @@ impl<'rt> Receiver<'rt> {
         self.shard.discard(std::mem::take(&mut self.runs));
         self.shard.discard(self.slot.frames.take());
         self.open = false;
+        if outcome == GivenUp::Orphan {
+            self.slot.entries.tell(self.sid, Event::GivenUp);
+        }
         self.shard.release_slot(self.slot, self.sid, outcome);
     }
 }

@@ -18,13 +18,18 @@ pub const INLINE: usize = 40;
 /// `len` of a reply whose bytes are on the heap.
 const HEAP: u32 = u32::MAX;
 
+const OK: u32 = NrStatus::Ok as u32;
+
 /// Set in the status word of a reply that stands for one that did not fit the buffer limit.
 const OVERFLOW: u32 = 1 << 31;
+
+/// The status word of a frame of status `Ok` that was sent against credit (`window.rs`).
+const CREDITED: u32 = 5;
 
 /// A status and the bytes that came with it. Dereferences to the bytes.
 ///
 /// Invariants: (1) `len == HEAP` means that `data.heap` is the active field; (2) otherwise `len <= INLINE` and the first
-/// `len` bytes of `data.inline` are initialised; (3) `status` is an `NrStatus` value, with or without `OVERFLOW`.
+/// `len` bytes of `data.inline` are initialised; (3) `status` is an `NrStatus` value, with or without `OVERFLOW`, or `CREDITED`.
 #[repr(C)]
 pub struct Reply {
     len: u32,
@@ -60,6 +65,28 @@ impl Reply {
         Some(Self { len: HEAP, status, data: Data { heap: ManuallyDrop::new(heap) } })
     }
 
+    /// Takes over `bytes`, without a copy of more than [`INLINE`].
+    pub(crate) fn own(status: NrStatus, bytes: Vec<u8>) -> Option<Self> {
+        if bytes.len() <= INLINE {
+            return Self::copy(status, &bytes);
+        }
+        Some(Self { len: HEAP, status: status as u32, data: Data { heap: ManuallyDrop::new(bytes) } })
+    }
+
+    /// The same frame, sent against credit.
+    pub(crate) fn credited(mut self) -> Self {
+        if self.status == OK {
+            self.status = CREDITED;
+        }
+        self
+    }
+
+    /// Whether a credit is to be given back when it is taken.
+    #[inline]
+    pub(crate) fn is_credited(&self) -> bool {
+        self.status == CREDITED
+    }
+
     /// The reply that stands for one of status `status` that could not be kept.
     pub(crate) fn overflow(status: NrStatus) -> Self {
         Self { len: 0, status: OVERFLOW | status as u32, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
@@ -73,14 +100,14 @@ impl Reply {
     /// Whether it ends its stream *for the plugin*: an overflow ends it for the receiver only, if the frame it stands for
     /// was not terminal.
     pub(crate) fn ends(&self) -> bool {
-        self.status & !OVERFLOW != NrStatus::Ok as u32
+        !matches!(self.status & !OVERFLOW, OK | CREDITED)
     }
 
     /// The status; [`NrStatus::Err`] for an [overflow](Self::is_overflow).
     #[inline]
     pub fn status(&self) -> NrStatus {
         match self.status {
-            0 => NrStatus::Ok,
+            OK | CREDITED => NrStatus::Ok,
             2 => NrStatus::Invalid,
             3 => NrStatus::Unsupported,
             4 => NrStatus::StreamEnd,

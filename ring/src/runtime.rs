@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    num::NonZeroU64,
     ptr::NonNull,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
@@ -9,6 +10,8 @@ use std::{
 use nylon_ring::NrStatus;
 
 use crate::{
+    attachments::TrySendError,
+    buffer::Buffer,
     doorbell::DoorbellKind,
     error::RuntimeError,
     fences,
@@ -23,6 +26,7 @@ use crate::{
     slab::MAX_SLOTS,
     slot::{Kind, Stage},
     sync::{Ordering, Tally},
+    watch::{Event, Watching},
 };
 
 /// Rings and slabs, one pair a shard, and the sids that lead into them.
@@ -59,6 +63,7 @@ pub struct RuntimeBuilder {
     slots: u32,
     cells: usize,
     buffer_limit: u64,
+    window: u32,
     doorbell: DoorbellKind,
     seed: Option<u64>,
 }
@@ -70,6 +75,7 @@ impl Default for RuntimeBuilder {
             slots: 16_384,
             cells: 4096,
             buffer_limit: 256 << 20,
+            window: 64,
             doorbell: DoorbellKind::Native,
             seed: None,
         }
@@ -106,6 +112,13 @@ impl RuntimeBuilder {
         self
     }
 
+    /// How many frames that were sent by [`Runtime::try_send`] a stream may have on their way to its receiver, 1 to 1,048,576; the
+    /// default is 64.
+    pub fn window(mut self, frames: u32) -> Self {
+        self.window = frames;
+        self
+    }
+
     /// How reactors are woken.
     pub fn doorbell(mut self, kind: DoorbellKind) -> Self {
         self.doorbell = kind;
@@ -128,6 +141,7 @@ impl RuntimeBuilder {
         in_range("shards", self.shards as u64, 1, 1024)?;
         in_range("slots", self.slots.into(), 1, MAX_SLOTS.into())?;
         in_range("cells", self.cells as u64, 1, 1 << 24)?;
+        in_range("window", self.window.into(), 1, 1 << 20)?;
         self.cells = self.cells.next_power_of_two();
         fences::set_up();
         let layout = SidLayout::new(self.shards as u64, self.slots.into());
@@ -201,6 +215,7 @@ impl Runtime {
             layout: self.layout,
             cells: self.config.cells,
             slots: self.config.slots,
+            window: self.config.window.into(),
             doorbell: self.config.doorbell,
             seed: self.seed,
         }
@@ -292,6 +307,65 @@ impl Runtime {
     /// result has been sent, whatever its caller does meanwhile.
     pub fn get_state(&self, sid: u64, key: &str) -> Option<NonNull<[u8]>> {
         self.existing(sid)?.get_state(sid, key)
+    }
+
+    /// Whether the sid is open: somebody waits for what is sent for it.
+    pub fn is_wanted(&self, sid: u64) -> bool {
+        self.existing(sid).is_some_and(|shard| shard.is_wanted(sid))
+    }
+
+    /// Has `closure` called, exactly once if it is [registered](Watching::Registered): with [`Event::GivenUp`] when the caller gives the
+    /// call up, or else with [`Event::Over`] when the call is over. On any thread, where no lock is held, perhaps before this returns.
+    pub fn on_give_up(&self, sid: u64, closure: impl FnOnce(Event) + Send + 'static) -> Watching {
+        self.existing(sid).map_or(Watching::Closed, |shard| shard.on_give_up(sid, Box::new(closure)))
+    }
+
+    /// As [`send`](Self::send), for a frame of status `Ok` that is to wait if its stream's [window](RuntimeBuilder::window) is full. To a
+    /// unary call it sends the result.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError::Full`] and [`TrySendError::Closed`]; nothing was sent.
+    pub fn try_send(&self, sid: u64, bytes: &[u8]) -> Result<(), TrySendError> {
+        self.existing(sid).ok_or(TrySendError::Closed)?.try_send(sid, bytes)
+    }
+
+    /// As [`on_give_up`](Self::on_give_up), and called with [`Event::Writable`] when half of the stream's window is free.
+    pub fn on_writable(&self, sid: u64, closure: impl FnOnce(Event) + Send + 'static) -> Watching {
+        self.existing(sid).map_or(Watching::Closed, |shard| shard.on_writable(sid, Box::new(closure)))
+    }
+
+    /// How many frames the stream's window has room for; 0 if it is not open.
+    pub fn credits(&self, sid: u64) -> u64 {
+        self.existing(sid).map_or(0, |shard| shard.credits(sid))
+    }
+
+    /// Reserves memory for a result of an open call. `None` when the sid is not open, the buffer limit is reached, or memory is short.
+    pub fn reserve(&self, sid: u64, len: usize) -> Option<Buffer> {
+        self.existing(sid)?.reserve(sid, len)
+    }
+
+    /// As [`send`](Self::send), with the first `len` bytes of a buffer (all of it, if there are not as many), which are not copied.
+    pub fn send_buffer(&self, sid: u64, status: NrStatus, buffer: Buffer, len: usize) {
+        match self.existing(sid) {
+            Some(shard) => shard.send_buffer(sid, status, buffer, len),
+            None => self.nowhere.add_shared(1),
+        }
+    }
+
+    /// Notes until when the caller of an open call waits, for [`deadline`](Self::deadline): a time on a clock of the caller's. Only for the
+    /// caller, before it hands the call over.
+    pub fn set_deadline(&self, sid: u64, at: NonZeroU64) {
+        if let Some(shard) = self.existing(sid) {
+            shard.deadlines.set(shard.slab.slots().len(), self.layout.slot(sid), sid, at);
+        }
+    }
+
+    /// Until when the caller of an open call waits, if that was noted.
+    pub fn deadline(&self, sid: u64) -> Option<NonZeroU64> {
+        let shard = self.existing(sid)?;
+        let at = shard.deadlines.get(self.layout.slot(sid), sid)?;
+        shard.is_wanted(sid).then_some(at)
     }
 
     /// Stops opening calls, and returns how many are in flight; call it again to see how many are left. Once it returns

@@ -29,6 +29,7 @@ use nylon_ring::NrStatus;
 
 use crate::{
     consumer::{Chore, Consumer, Then},
+    deadlines::Deadlines,
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
     fences,
@@ -62,6 +63,9 @@ pub(crate) struct Shard {
     pub(crate) consumer: UnsafeCell<Consumer>,
     pub(crate) slab: Slab,
     pub(crate) kept: Kept,
+    pub(crate) deadlines: Deadlines,
+    /// How many frames that were sent against credit a stream may have on their way.
+    pub(crate) window: u64,
     pub(crate) doorbell: Arc<Doorbell>,
     pub(crate) chores: SegQueue<Chore>,
     /// How many orphans' state was put aside, by [`Kind`]. Written by the consumer, before it frees their slots.
@@ -108,6 +112,8 @@ pub(crate) struct ShardConfig {
     pub(crate) cells: usize,
     pub(crate) slots: u32,
     pub(crate) doorbell: DoorbellKind,
+    /// The size of a stream's window, in frames.
+    pub(crate) window: u64,
     /// Where the generations of the slots start.
     pub(crate) seed: u64,
 }
@@ -133,6 +139,8 @@ impl Shard {
             token: Token::new(),
             consumer: UnsafeCell::new(Consumer::default()),
             kept: Kept::new(config.slots),
+            deadlines: Deadlines::default(),
+            window: config.window,
             slab: Slab::new(config.slots, |slot| first_generation(&config, slot))?,
             doorbell: Arc::new(Doorbell::new(config.doorbell)?),
             chores: SegQueue::new(),
@@ -151,9 +159,21 @@ impl Shard {
     /// Sends one result or frame. From any thread; never blocks, never takes a mutex.
     #[inline]
     pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
-        let len = bytes.len() as u64;
-        let reply = if len > UNCHARGED { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
-        let record = Record { sid, reply: reply.unwrap_or_else(|| Reply::overflow(status)) };
+        self.send_record(Record { sid, reply: self.copy(status, bytes) });
+    }
+
+    /// A reply of these bytes, or one that stands for it when they do not fit.
+    #[inline]
+    pub(crate) fn copy(&self, status: NrStatus, bytes: &[u8]) -> Reply {
+        let large = bytes.len() as u64 > UNCHARGED;
+        let reply = if large { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
+        reply.unwrap_or_else(|| Reply::overflow(status))
+    }
+
+    /// Sends a record that is charged what it costs in the ring.
+    #[inline]
+    pub(crate) fn send_record(&self, record: Record) {
+        let sid = record.sid;
         match inline_scope::with(self, |scope| scope.is_for(sid).then_some(scope.is_answered())).flatten() {
             None => self.push(record),
             Some(answered) => self.answer_inline(record, answered),
@@ -296,7 +316,7 @@ impl Shard {
         }
     }
 
-    fn mask(&self) -> u64 {
+    pub(crate) fn mask(&self) -> u64 {
         self.layout.generation_mask()
     }
 
@@ -356,25 +376,25 @@ impl Shard {
         }
     }
 
-    /// Frees an answered slot: `DONE`, its result taken, or `ENDED`.
+    /// Frees an answered slot: `DONE`, its result taken, or `ENDED`. Returns what is to be dropped, as [`free`](Self::free).
     #[inline]
-    pub(crate) fn free_answered(&self, slot: &Slot, sid: u64) {
+    pub(crate) fn free_answered(&self, slot: &Slot, sid: u64) -> Option<state::Taken> {
         slot.retire(self.layout.generation_step());
-        self.free(slot, sid);
+        self.free(slot, sid)
     }
 
-    /// Frees a slot that is not open any more, without its state. `sid` is any that the slot had.
+    /// Frees a slot that is not open any more. `sid` is any that the slot had. Returns what was left with the call, for the caller
+    /// to drop where it holds no token (`state.rs`, 4).
     #[inline]
-    pub(crate) fn free(&self, slot: &Slot, sid: u64) {
+    pub(crate) fn free(&self, slot: &Slot, sid: u64) -> Option<state::Taken> {
         let index = self.layout.slot(sid);
-        if !slot.entries.is_empty() {
-            self.free_entries(slot, index);
-        }
+        let left = if slot.entries.is_empty() { None } else { self.free_entries(slot, index) };
         if self.kept.push(slot, index) {
             slot.set_stage(Stage::Kept);
         } else {
             self.list(slot, index);
         }
+        left
     }
 
     /// Puts a free slot back on the free list.
@@ -385,18 +405,20 @@ impl Shard {
     }
 
     #[cold]
-    fn free_entries(&self, slot: &Slot, index: usize) {
+    fn free_entries(&self, slot: &Slot, index: usize) -> Option<state::Taken> {
         let taken = slot.entries.take();
-        self.free_taken(index, taken);
+        self.free_taken(index, taken)
     }
 
-    /// Frees a list of entries, now or when nobody reads it any more.
-    pub(crate) fn free_taken(&self, index: usize, taken: state::Taken) {
+    /// Returns a list of entries that nobody reads, for the caller to drop where it holds no token (`state.rs`, 4); one that is read
+    /// is left to the consumer.
+    pub(crate) fn free_taken(&self, index: usize, taken: state::Taken) -> Option<state::Taken> {
         if self.slab.slots()[index].entries.is_unread() {
             self.ledger.release(self.index, taken.cost());
-        } else {
-            self.chore(Chore::FreeEntries { slot: index, taken });
+            return Some(taken);
         }
+        self.chore(Chore::FreeEntries { slot: index, taken });
+        None
     }
 
     /// Gives up a call, if it is still open. With `keep_leased`, pointers into the state that the plugin holds stay valid
@@ -410,8 +432,8 @@ impl Shard {
     #[inline]
     pub(crate) fn release_slot(&self, slot: &Slot, sid: u64, outcome: GivenUp) {
         match outcome {
-            GivenUp::Free => self.free(slot, sid),
-            GivenUp::Late => self.free_answered(slot, sid),
+            GivenUp::Free => drop(self.free(slot, sid)),
+            GivenUp::Late => drop(self.free_answered(slot, sid)),
             GivenUp::Orphan => self.chore(Chore::Orphan { sid }),
         }
     }
@@ -437,37 +459,5 @@ impl Shard {
         // that one, for loom, which does not know that a store cannot come between an exchange and what it read.
         self.chores_wait.swap(true, Ordering::Release);
         self.doorbell.ring();
-    }
-
-    // --- state ---
-
-    fn slot(&self, sid: u64) -> Result<&Slot, RuntimeError> {
-        self.slab.slots().get(self.layout.slot(sid)).ok_or(RuntimeError::UnknownSid)
-    }
-
-    /// Stores a copy of `value` for an open call.
-    pub(crate) fn set_state(&self, sid: u64, key: &str, value: &[u8]) -> Result<(), RuntimeError> {
-        let slot = self.slot(sid)?;
-        if !slot.is_open(sid, self.layout.generation_mask()) {
-            return Err(RuntimeError::UnknownSid);
-        }
-        let cost = state::cost(key, value);
-        let overflow = RuntimeError::Overflow { limit: self.ledger.limit() };
-        if !self.ledger.try_charge(self.index, cost) {
-            return Err(overflow);
-        }
-        if !slot.entries.set(sid, key, value) {
-            self.ledger.release(self.index, cost);
-            return Err(overflow);
-        }
-        Ok(())
-    }
-
-    /// Finds what was stored for an open call. The bytes stay valid until the call's terminal result has been sent.
-    pub(crate) fn get_state(&self, sid: u64, key: &str) -> Option<std::ptr::NonNull<[u8]>> {
-        let slot = self.slot(sid).ok()?;
-        let value = slot.entries.get(sid, key)?;
-        // Nobody frees the state of a call that is leased while it is open; the pointer of one that is not is never handed out.
-        slot.lease(sid, self.layout.generation_mask()).then_some(value)
     }
 }

@@ -419,9 +419,20 @@ impl Slot {
 
     /// Whether `sid` is open here.
     pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
-        // Ordering: Relaxed; whoever must see the word changed has acquired that from elsewhere (`state.rs`, 1; `inline_scope.rs`, 1).
+        self.kind(sid, mask).is_some()
+    }
+
+    /// What the open call `sid` asks for; `None` if it is not open here.
+    pub(crate) fn kind(&self, sid: u64, mask: u64) -> Option<Kind> {
+        // Ordering: Relaxed; whoever must see the word changed has acquired that from elsewhere (`state.rs`, 1; `inline_scope.rs`, 1;
+        // `deadlines.rs`).
         let state = self.state.load(Ordering::Relaxed);
-        (state ^ sid) & mask == 0 && matches!(state & PHASE, UNARY | STREAM)
+        match state & PHASE {
+            _ if (state ^ sid) & mask != 0 => None,
+            UNARY => Some(Kind::Unary),
+            STREAM => Some(Kind::Stream),
+            _ => None,
+        }
     }
 
     /// Whether a record for `sid` may change anything here: it is open, or its plugin holds pointers into the state.
@@ -449,6 +460,23 @@ impl Slot {
                 return true;
             }
             match self.state.compare_exchange(state, state | LEASED, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    /// As [`lease`](Self::lease), for a thread that has added a watch to the call: if it is still open, whoever gives it up finds
+    /// the watch (`watch.rs`, 1).
+    pub(crate) fn announce(&self, sid: u64, mask: u64) -> bool {
+        // Ordering: Relaxed, here and on failure; the exchange counts.
+        let mut state = self.state.load(Ordering::Relaxed);
+        loop {
+            if (state ^ sid) & mask != 0 || !matches!(state & PHASE, UNARY | STREAM) {
+                return false;
+            }
+            // Ordering: Release; pairs with the Acquire in `give_up`: the watch is in the list. An exchange even where nothing changes.
+            match self.state.compare_exchange(state, state | LEASED, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => state = now,
             }

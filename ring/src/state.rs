@@ -1,19 +1,22 @@
-//! What plugins store per call: a prepend-only list of entries, read without a lock, freed when the call is done.
+//! What plugins leave with a call: values, things to be told of (`watch.rs`), the window of a stream (`window.rs`). A prepend-only list
+//! of entries, read without a lock, freed when the call is done.
 //!
 //! A pointer that [`Entries::get`] returned stays valid until the plugin has sent the terminal result of its sid, so entries
-//! never move and are never changed; a key that is set again gets a new entry in front of the old one.
+//! never move and values are never changed; a key that is set again gets a new entry in front of the old one.
 //!
 //! # Who frees
 //!
 //! The owner of a slot that is not open any more takes the whole list and may free it once no plugin thread reads it.
-//! A plugin thread that looks for a value, or stores one, counts itself into `readers` *before* it looks at the list, and out when it
-//! is done.
+//! A plugin thread that looks at the list, or adds to it, counts itself into `readers` *before*, and out when it is done. What it has
+//! found or added stays until then. The owner itself may look without: nobody else frees.
 //!
 //! 1. The owner takes the list before it looks at `readers`: it sees the reader, or the reader sees the list gone. (Both sides change
 //!    `readers` by a read-modify-write.)
 //! 2. If the owner sees a reader, the list is handed to the consumer, which frees it when it sees none.
 //! 3. An entry that is prepended while its call is being closed may end up in the list of the next call of that slot. It
 //!    carries its sid, so it is never found there, and goes when that call is done.
+//! 4. Freeing a list tells whoever still waits for something that the call is over. That is foreign code, so a list is never
+//!    freed under the consumer's token.
 //!
 //! | label | what is passed on | model in `loom-tests` |
 //! | --- | --- | --- |
@@ -22,20 +25,30 @@
 
 use std::ptr;
 
-use crate::sync::{AtomicPtr, AtomicU32, Ordering, UnsafeCell};
+use crate::{
+    sync::{AtomicPtr, AtomicU32, Ordering, UnsafeCell},
+    watch::{Event, Watch},
+    window::Window,
+};
 
 /// What an entry costs beside its key and value, in bytes.
-const ENTRY: u64 = 64;
+pub(crate) const ENTRY: u64 = 64;
 
-/// One stored value.
+/// What a plugin left with a call.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Value { key: Box<str>, value: Box<[u8]> },
+    Watch(Watch),
+    Window(Window),
+}
+
 #[derive(Debug)]
 struct Entry {
     sid: u64,
-    key: Box<str>,
-    value: Box<[u8]>,
+    content: Content,
     next: *mut Entry,
     /// Shows loom, which cannot see plain memory, when the entry is made, read and freed. Of no size.
-    watch: UnsafeCell<()>,
+    trace: UnsafeCell<()>,
 }
 
 /// The entries of one slot.
@@ -45,7 +58,7 @@ pub(crate) struct Entries {
     readers: AtomicU32,
 }
 
-/// A list taken out of its slot, freed when dropped.
+/// A list taken out of its slot, freed when dropped (4).
 #[derive(Debug)]
 #[must_use = "dropping the list frees it"]
 pub(crate) struct Taken {
@@ -64,13 +77,31 @@ pub(crate) fn cost(key: &str, value: &[u8]) -> u64 {
     ENTRY + key.len() as u64 + value.len() as u64
 }
 
+impl Content {
+    /// The bytes that the entry occupies.
+    fn cost(&self) -> u64 {
+        match self {
+            Self::Value { key, value } => cost(key, value),
+            Self::Watch(_) | Self::Window(_) => ENTRY,
+        }
+    }
+}
+
+impl Entry {
+    fn new(sid: u64, content: Content) -> Box<Self> {
+        let entry = Box::new(Self { sid, content, next: ptr::null_mut(), trace: UnsafeCell::new(()) });
+        entry.trace.with_mut(|_| ());
+        entry
+    }
+}
+
 impl Entries {
     pub(crate) fn new() -> Self {
         Self { first: AtomicPtr::new(ptr::null_mut()), readers: AtomicU32::new(0) }
     }
 
     /// Counts the calling thread in. Look at the list only after this.
-    fn reading(&self) -> Reading<'_> {
+    pub(crate) fn reading(&self) -> Reading<'_> {
         // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the list gone.
         self.readers.fetch_add(1, Ordering::Acquire);
         Reading(self)
@@ -83,44 +114,48 @@ impl Entries {
             return false;
         }
         bytes.extend_from_slice(value);
-        let entry = Box::new(Entry {
-            sid,
-            key: key.into(),
-            value: bytes.into_boxed_slice(),
-            next: ptr::null_mut(),
-            watch: UnsafeCell::new(()),
-        });
-        entry.watch.with_mut(|_| ());
-        let entry = Box::into_raw(entry);
-        // What is linked below is not freed meanwhile: else it might be another entry at the same address, and the pointer of the old one.
-        let _linking = self.reading();
-        // Ordering: Relaxed; the value is only linked and compared.
-        let mut first = self.first.load(Ordering::Relaxed);
-        loop {
-            // SAFETY: the entry is ours until it is linked.
-            unsafe { (*entry).next = first };
-            // Ordering: Release; [prepend]. Relaxed on failure: as above.
-            match self.first.compare_exchange_weak(first, entry, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(now) => first = now,
-            }
-        }
+        self.reading().prepend(sid, Content::Value { key: key.into(), value: bytes.into_boxed_slice() });
+        true
     }
 
     /// Finds the latest value. The pointer is valid while the list is not freed: for certain if the call is still open after this.
     pub(crate) fn get(&self, sid: u64, key: &str) -> Option<ptr::NonNull<[u8]>> {
-        let _reading = self.reading();
-        // Ordering: Acquire; pairs with [prepend]. The entries behind the first were linked before it.
-        let mut at = self.first.load(Ordering::Acquire);
-        // SAFETY: we are counted in, so a list that we have found is not freed (1).
-        while let Some(entry) = unsafe { at.as_ref() } {
-            entry.watch.with(|_| ());
-            if entry.sid == sid && *entry.key == *key {
-                return Some(ptr::NonNull::from(&*entry.value));
+        let reading = self.reading();
+        let mut contents = reading.contents(sid);
+        contents.find_map(|content| match content {
+            Content::Value { key: found, value } if **found == *key => Some(ptr::NonNull::from(&**value)),
+            _ => None,
+        })
+    }
+
+    /// Tells those who wait for it, of call `sid`. Only for the owner of the slot, who frees the list no earlier than this returns.
+    pub(crate) fn tell(&self, sid: u64, event: Event) {
+        for content in self.owned(sid) {
+            if let Content::Watch(watch) = content {
+                watch.tell(event);
             }
-            at = entry.next;
         }
-        None
+    }
+
+    /// What was left with call `sid`, latest first. Only for the owner of the slot, who frees none of it meanwhile.
+    pub(crate) fn owned(&self, sid: u64) -> impl Iterator<Item = &Content> {
+        // Ordering: Acquire; pairs with [prepend]. The entries behind the first were linked before it.
+        self.contents_from(self.first.load(Ordering::Acquire), sid)
+    }
+
+    /// What lies in the list for `sid`, from the entry that `at` points to. For the owner, or who is counted in.
+    fn contents_from(&self, mut at: *mut Entry, sid: u64) -> impl Iterator<Item = &Content> {
+        std::iter::from_fn(move || {
+            // SAFETY: the caller is the owner, or counted in, so a list that it has found is not freed (1).
+            while let Some(entry) = unsafe { at.as_ref() } {
+                entry.trace.with(|_| ());
+                at = entry.next;
+                if entry.sid == sid {
+                    return Some(&entry.content);
+                }
+            }
+            None
+        })
     }
 
     /// Whether there is anything to free. Only for the owner of a slot that is not open.
@@ -144,6 +179,67 @@ impl Entries {
     }
 }
 
+impl Reading<'_> {
+    /// What was left with call `sid`, latest first. It stays as long as `self`.
+    pub(crate) fn contents(&self, sid: u64) -> impl Iterator<Item = &Content> {
+        self.0.owned(sid)
+    }
+
+    /// Adds an entry, which stays as long as `self`.
+    pub(crate) fn prepend(&self, sid: u64, content: Content) -> &Content {
+        let entry = Box::into_raw(Entry::new(sid, content));
+        // Ordering: Relaxed; the value is only linked and compared.
+        let mut first = self.0.first.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: made above, and ours until it is linked.
+            match unsafe { self.link(entry, first) } {
+                Ok(content) => return content,
+                Err(now) => first = now,
+            }
+        }
+    }
+
+    /// Adds an entry, unless `found` says that one that is there already will do: returns that one then, and drops `content`. Of
+    /// several threads that do the same at once, one adds: `true` says that it was this one.
+    pub(crate) fn prepend_unless(
+        &self,
+        sid: u64,
+        content: Content,
+        found: impl Fn(&Content) -> bool,
+    ) -> (&Content, bool) {
+        let entry = Box::into_raw(Entry::new(sid, content));
+        // Ordering: Acquire; as in `owned`.
+        let mut first = self.0.first.load(Ordering::Acquire);
+        loop {
+            if let Some(there) = self.0.contents_from(first, sid).find(|content| found(content)) {
+                // SAFETY: made above, and never linked.
+                drop(unsafe { Box::from_raw(entry) });
+                return (there, false);
+            }
+            // SAFETY: made above, and ours until it is linked.
+            match unsafe { self.link(entry, first) } {
+                Ok(content) => return (content, true),
+                Err(now) => first = now,
+            }
+        }
+    }
+
+    /// Links an entry in front of `first`, if that is the first one still; returns what is, otherwise.
+    ///
+    /// # Safety
+    ///
+    /// The entry was made by `Box::into_raw`, and is the caller's.
+    unsafe fn link(&self, entry: *mut Entry, first: *mut Entry) -> Result<&Content, *mut Entry> {
+        // SAFETY: the entry is the caller's.
+        unsafe { (*entry).next = first };
+        // Ordering: Release; [prepend]. What is linked below is not freed meanwhile: we are counted in, so it cannot be another entry
+        // at the same address. Acquire on failure: as in `owned`.
+        self.0.first.compare_exchange_weak(first, entry, Ordering::Release, Ordering::Acquire)?;
+        // SAFETY: we are counted in, so it is not freed (1); from now on it is only read.
+        Ok(unsafe { &(*entry).content })
+    }
+}
+
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
         // Ordering: Release; [readers]: all reads of the list came before.
@@ -157,7 +253,7 @@ impl Taken {
         let (mut at, mut sum) = (self.first, 0);
         // SAFETY: the list is ours.
         while let Some(entry) = unsafe { at.as_ref() } {
-            sum += cost(&entry.key, &entry.value);
+            sum += entry.content.cost();
             at = entry.next;
         }
         sum
@@ -170,8 +266,11 @@ impl Drop for Taken {
         while !at.is_null() {
             // SAFETY: made by `Box::into_raw` in `set`, linked once, and the list is ours.
             let entry = unsafe { Box::from_raw(at) };
-            entry.watch.with_mut(|_| ());
+            entry.trace.with_mut(|_| ());
             at = entry.next;
+            if let Content::Watch(watch) = &entry.content {
+                watch.tell(Event::Over);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use nylon_ring::{NrBytes, NrHostExt, NrStr};
 use crate::{callbacks::contain, context::Context};
 
 /// The table behind the id.
-pub(crate) static TABLE: NrHostExt = NrHostExt { set_state, get_state };
+pub(super) static TABLE: NrHostExt = NrHostExt { set_state, get_state };
 
 const NOTHING: NrBytes = NrBytes { ptr: ptr::null(), len: 0 };
 const NULL_CONTEXT: NrBytes = NrBytes::from_slice(b"host_ctx is null: pass the one given to init");

@@ -1,0 +1,149 @@
+//! What plugins leave with open calls, by sid: values, closures to be called, frames sent against credit.
+//!
+//! Every function here may be called from any thread with any sid. The list that it all lies in is `state.rs`.
+
+use std::ptr::NonNull;
+
+use nylon_ring::NrStatus;
+
+use crate::{
+    error::RuntimeError,
+    reply::Record,
+    shard::Shard,
+    slot::{Kind, Slot},
+    state::{self, Content, ENTRY},
+    watch::{Event, Tell, Watch, Watching},
+    window::Window,
+};
+
+/// Why a frame was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum TrySendError {
+    /// The stream's window is full.
+    #[error("the stream's window is full: wait until the receiver has taken frames")]
+    Full,
+    /// The call is over, given up or unknown.
+    #[error("the sid names no open call: it is over, given up or unknown")]
+    Closed,
+}
+
+impl Shard {
+    /// The slot of an open call.
+    fn open_slot(&self, sid: u64) -> Option<(&Slot, Kind)> {
+        let slot = self.slab.slots().get(self.layout.slot(sid))?;
+        Some((slot, slot.kind(sid, self.mask())?))
+    }
+
+    /// Stores a copy of `value` for an open call.
+    pub(crate) fn set_state(&self, sid: u64, key: &str, value: &[u8]) -> Result<(), RuntimeError> {
+        let (slot, _) = self.open_slot(sid).ok_or(RuntimeError::UnknownSid)?;
+        let cost = state::cost(key, value);
+        let overflow = RuntimeError::Overflow { limit: self.ledger.limit() };
+        if !self.ledger.try_charge(self.index, cost) {
+            return Err(overflow);
+        }
+        if !slot.entries.set(sid, key, value) {
+            self.ledger.release(self.index, cost);
+            return Err(overflow);
+        }
+        Ok(())
+    }
+
+    /// Finds what was stored for an open call. The bytes stay valid until the call's terminal result has been sent.
+    pub(crate) fn get_state(&self, sid: u64, key: &str) -> Option<NonNull<[u8]>> {
+        let slot = self.slab.slots().get(self.layout.slot(sid))?;
+        let value = slot.entries.get(sid, key)?;
+        // Nobody frees the state of a call that is leased while it is open; the pointer of one that is not is never handed out.
+        slot.lease(sid, self.mask()).then_some(value)
+    }
+
+    /// Whether the sid is open: somebody waits for what is sent for it.
+    pub(crate) fn is_wanted(&self, sid: u64) -> bool {
+        self.open_slot(sid).is_some()
+    }
+
+    /// Has `closure` called when the caller gives the call up, or else when it is over.
+    pub(crate) fn on_give_up(&self, sid: u64, closure: Tell) -> Watching {
+        let Some((slot, _)) = self.open_slot(sid) else { return Watching::Closed };
+        if !self.ledger.try_charge(self.index, ENTRY) {
+            return Watching::Refused;
+        }
+        self.watch(slot, sid, Watch::new(false, closure), |_| false)
+    }
+
+    /// Has `closure` called when half of the stream's window is free, or else as by [`on_give_up`](Self::on_give_up).
+    pub(crate) fn on_writable(&self, sid: u64, closure: Tell) -> Watching {
+        let Some((slot, kind)) = self.open_slot(sid) else { return Watching::Closed };
+        if kind == Kind::Unary || slot.entries.reading().contents(sid).find_map(as_window).is_none() {
+            return Watching::Already;
+        }
+        if !self.ledger.try_charge(self.index, ENTRY) {
+            return Watching::Refused;
+        }
+        self.watch(slot, sid, Watch::new(true, closure), |window| window.wait(self.window))
+    }
+
+    /// Adds a watch to a call. `is_so` notes in the call's window that somebody waits, and says whether it need not.
+    fn watch(&self, slot: &Slot, sid: u64, watch: Watch, is_so: impl Fn(&Window) -> bool) -> Watching {
+        // Nothing that is found or added is freed until this is dropped.
+        let reading = slot.entries.reading();
+        let Content::Watch(watch) = reading.prepend(sid, Content::Watch(watch)) else { return Watching::Refused };
+        let outcome = if !slot.announce(sid, self.mask()) {
+            Watching::Closed
+        } else if reading.contents(sid).find_map(as_window).is_some_and(is_so) {
+            Watching::Already
+        } else {
+            return Watching::Registered;
+        };
+        if watch.take_back() { outcome } else { Watching::Registered }
+    }
+
+    /// Sends a frame of status `Ok` if the stream's window has room; to a unary call, its result.
+    pub(crate) fn try_send(&self, sid: u64, bytes: &[u8]) -> Result<(), TrySendError> {
+        let (slot, kind) = self.open_slot(sid).ok_or(TrySendError::Closed)?;
+        if kind == Kind::Unary {
+            self.send(sid, NrStatus::Ok, bytes);
+            return Ok(());
+        }
+        let took_credit = {
+            let reading = slot.entries.reading();
+            let window = reading.contents(sid).find_map(as_window).or_else(|| {
+                let content = Content::Window(Window::new());
+                let (there, added) = reading.prepend_unless(sid, content, |content| as_window(content).is_some());
+                if added {
+                    // Whatever the limit: there is one a stream.
+                    self.ledger.charge(self.index, ENTRY);
+                }
+                as_window(there)
+            });
+            window.is_some_and(|window| window.take(self.window))
+        };
+        if !took_credit {
+            return Err(if self.is_wanted(sid) { TrySendError::Full } else { TrySendError::Closed });
+        }
+        self.send_record(Record { sid, reply: self.copy(NrStatus::Ok, bytes).credited() });
+        Ok(())
+    }
+
+    /// How many frames the stream's window has room for.
+    pub(crate) fn credits(&self, sid: u64) -> u64 {
+        let Some((slot, _)) = self.open_slot(sid) else { return 0 };
+        let reading = slot.entries.reading();
+        reading.contents(sid).find_map(as_window).map_or(self.window, |window| window.credits(self.window))
+    }
+
+    /// Gives back the credit of a frame that its receiver has taken. Only for the receiver.
+    pub(crate) fn give_credit_back(&self, slot: &Slot, sid: u64) {
+        let mut windows = slot.entries.owned(sid).filter_map(as_window);
+        if windows.next().is_some_and(|window| window.give_back(self.window)) {
+            slot.entries.tell(sid, Event::Writable);
+        }
+    }
+}
+
+fn as_window(content: &Content) -> Option<&Window> {
+    match content {
+        Content::Window(window) => Some(window),
+        _ => None,
+    }
+}
