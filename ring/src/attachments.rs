@@ -11,8 +11,8 @@ use crate::{
     reply::Record,
     shard::Shard,
     slot::{Kind, Slot},
-    state::{self, Content, ENTRY},
-    watch::{Event, Tell, Watch, Watching},
+    state::{self, Content, ENTRY, Reading},
+    watch::{Event, Tell, Ticket, Watch, Watching},
     window::Window,
 };
 
@@ -65,37 +65,51 @@ impl Shard {
     /// Has `closure` called when the caller gives the call up, or else when it is over.
     pub(crate) fn on_give_up(&self, sid: u64, closure: Tell) -> Watching {
         let Some((slot, _)) = self.open_slot(sid) else { return Watching::Closed };
-        if !self.ledger.try_charge(self.index, ENTRY) {
-            return Watching::Refused;
+        // Nothing that is found or added is freed until this is dropped.
+        let reading = slot.entries.reading();
+        let Some((watch, ticket)) = self.add_watch(&reading, sid, false, closure) else { return Watching::Refused };
+        if slot.announce(sid, self.mask()) || !watch.take_back(ticket) {
+            return Watching::Registered;
         }
-        self.watch(slot, sid, Watch::new(false, closure), |_| false)
+        Watching::Closed
     }
 
     /// Has `closure` called when half of the stream's window is free, or else as by [`on_give_up`](Self::on_give_up).
     pub(crate) fn on_writable(&self, sid: u64, closure: Tell) -> Watching {
         let Some((slot, kind)) = self.open_slot(sid) else { return Watching::Closed };
-        if kind == Kind::Unary || slot.entries.reading().contents(sid).find_map(as_window).is_none() {
-            return Watching::Already;
-        }
-        if !self.ledger.try_charge(self.index, ENTRY) {
-            return Watching::Refused;
-        }
-        self.watch(slot, sid, Watch::new(true, closure), |window| window.wait(self.window))
-    }
-
-    /// Adds a watch to a call. `is_so` notes in the call's window that somebody waits, and says whether it need not.
-    fn watch(&self, slot: &Slot, sid: u64, watch: Watch, is_so: impl Fn(&Window) -> bool) -> Watching {
-        // Nothing that is found or added is freed until this is dropped.
         let reading = slot.entries.reading();
-        let Content::Watch(watch) = reading.prepend(sid, Content::Watch(watch)) else { return Watching::Refused };
+        let window = reading.contents(sid).find_map(as_window);
+        let (Kind::Stream, Some(window)) = (kind, window) else { return Watching::Already };
+        let mut closure = Some(closure);
+        let used_again = reading.contents(sid).filter_map(as_watch).find_map(|watch| {
+            let ticket = watch.use_again(closure.take()?).map_err(|unused| closure = Some(unused)).ok()?;
+            Some((watch, ticket))
+        });
+        let added = used_again.or_else(|| self.add_watch(&reading, sid, true, closure.take()?));
+        let Some((watch, ticket)) = added else { return Watching::Refused };
         let outcome = if !slot.announce(sid, self.mask()) {
             Watching::Closed
-        } else if reading.contents(sid).find_map(as_window).is_some_and(is_so) {
+        } else if window.wait(self.window) {
             Watching::Already
         } else {
             return Watching::Registered;
         };
-        if watch.take_back() { outcome } else { Watching::Registered }
+        if watch.take_back(ticket) { outcome } else { Watching::Registered }
+    }
+
+    /// Adds a closure to a call; `None` when the buffer limit is reached.
+    fn add_watch<'a>(
+        &self,
+        reading: &'a Reading<'_>,
+        sid: u64,
+        for_room: bool,
+        closure: Tell,
+    ) -> Option<(&'a Watch, Ticket)> {
+        if !self.ledger.try_charge(self.index, ENTRY) {
+            return None;
+        }
+        let (watch, ticket) = Watch::new(for_room, closure);
+        as_watch(reading.prepend(sid, Content::Watch(watch))).map(|watch| (watch, ticket))
     }
 
     /// Sends a frame of status `Ok` if the stream's window has room; to a unary call, its result.
@@ -138,6 +152,13 @@ impl Shard {
         if windows.next().is_some_and(|window| window.give_back(self.window)) {
             slot.entries.tell(sid, Event::Writable);
         }
+    }
+}
+
+fn as_watch(content: &Content) -> Option<&Watch> {
+    match content {
+        Content::Watch(watch) => Some(watch),
+        _ => None,
     }
 }
 
