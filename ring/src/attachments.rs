@@ -79,7 +79,10 @@ impl Shard {
         let Some((slot, kind)) = self.open_slot(sid) else { return Watching::Closed };
         let reading = slot.entries.reading();
         let window = reading.contents(sid).find_map(as_window);
-        let (Kind::Stream, Some(window)) = (kind, window) else { return Watching::Already };
+        let (Kind::Stream, Some(window)) = (kind, window) else {
+            // Nothing was sent against credit; or the call has ended since, and its list is gone.
+            return if self.is_wanted(sid) { Watching::Already } else { Watching::Closed };
+        };
         let mut closure = Some(closure);
         let used_again = reading.contents(sid).filter_map(as_watch).find_map(|watch| {
             let ticket = watch.use_again(closure.take()?).map_err(|unused| closure = Some(unused)).ok()?;

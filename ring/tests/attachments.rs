@@ -191,6 +191,20 @@ fn a_window_takes_so_many_frames_and_no_more() {
 }
 
 #[test]
+fn room_is_no_matter_of_those_who_wait_for_the_caller() {
+    let (runtime, told) = (small(8, 1).window(1).build().unwrap(), Told::default());
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    assert_eq!(runtime.on_give_up(sid, note(&told)), Watching::Registered);
+    runtime.try_send(sid, &[]).unwrap();
+    assert_eq!(runtime.on_writable(sid, |_| ()), Watching::Registered);
+    assert!(stream.try_next().unwrap().is_ok());
+    assert_eq!(take(&told), []);
+    drop(stream);
+    assert_eq!(take(&told), [Event::GivenUp]);
+}
+
+#[test]
 fn a_sender_that_waits_hears_that_the_receiver_has_gone() {
     let (runtime, told) = (runtime(), Told::default());
     let stream = runtime.open_stream(0).unwrap();

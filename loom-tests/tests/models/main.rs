@@ -34,6 +34,10 @@ mod state;
 mod stream;
 #[cfg(nylon_loom)]
 mod wakers;
+#[cfg(nylon_loom)]
+mod watch;
+#[cfg(nylon_loom)]
+mod window;
 
 #[cfg(nylon_loom)]
 #[global_allocator]
