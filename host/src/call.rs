@@ -18,7 +18,7 @@ use nylon_ring_runtime::{Pending, Reply, RuntimeError};
 use crate::{
     admission::Place,
     context::Context,
-    deadline::{CallOptions, Timer, is_past},
+    deadline::{CallOptions, Due, Timer, is_past},
     error::NylonRingHostError,
     host::Inner,
     request::Request,
@@ -64,25 +64,29 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Stage::Request(request) = &this.stage {
-            let host = this.host;
-            if host.is_plain(this.options) {
-                // The straight way: nothing but the call itself.
-                let handed = hand_over(host, request, None, None);
+        let host = this.host;
+        match &this.stage {
+            // The straight way: neither deadline nor limit.
+            Stage::Request(request) if this.options.due.is_none() && host.is_unbounded() => {
+                let mut pending = host.open()?;
+                let sid = pending.sid();
+                let handled = request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)));
                 this.stage = Stage::Done;
-                match handed {
-                    Ok(Handed::Answered(answer)) => return Poll::Ready(finish(answer)),
-                    Ok(Handed::Over(answer)) => this.stage = Stage::Answer(answer),
-                    Err(error) => return Poll::Ready(Err(error)),
+                if let Err(error) = host.accepted(handled) {
+                    pending.refuse();
+                    return Poll::Ready(Err(error));
                 }
-            } else if let Some(answered) = this.begin() {
-                return Poll::Ready(answered.and_then(finish));
+                if let Some(answer) = pending.try_take() {
+                    return Poll::Ready(finish(answer));
+                }
+                this.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds: None });
             }
-        }
-        if let Stage::Queued(_) = &this.stage
-            && let Some(answered) = ready!(this.poll_queued(cx))
-        {
-            return Poll::Ready(answered.and_then(finish));
+            Stage::Request(_) | Stage::Queued(_) => {
+                if let Some(answered) = ready!(this.poll_bounded(cx)) {
+                    return Poll::Ready(answered.and_then(|reply| finish(Ok(reply))));
+                }
+            }
+            _ => {}
         }
         let Stage::Answer(answer) = &mut this.stage else { return Poll::Ready(Err(NylonRingHostError::Closed)) };
         let answer = ready!(answer.poll(cx));
@@ -91,91 +95,71 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
     }
 }
 
-/// What a call that began has come to: `None` if it waits.
-type Begun = Option<Result<Result<Reply, RuntimeError>, NylonRingHostError>>;
-
-impl<'a, R: Request + Unpin, P> Call<'a, R, P> {
-    /// Begins a call that has a deadline, or needs a place.
-    #[cold]
-    fn begin(&mut self) -> Begun {
-        let Stage::Request(request) = mem::replace(&mut self.stage, Stage::Done) else { return None };
-        let deadline = self.host.due(self.options).and_then(|due| due.deadline());
-        if is_past(deadline) {
-            return Some(Err(self.host.context.timed_out()));
-        }
-        let place = match self.host.admission.as_ref().map(|admission| (admission, admission.try_enter())) {
-            None => None,
-            Some((_, Err(error))) => return Some(Err(error)),
-            Some((_, Ok(Some(place)))) => Some(place),
-            Some((admission, Ok(None))) => {
-                let entering = Box::pin(admission.enter(deadline));
-                self.stage = Stage::Queued(Box::new(Queued { request, deadline, entering }));
-                return None;
+impl<R: Request + Unpin, P> Call<'_, R, P> {
+    /// Hands over a call that has a deadline or needs a place, as soon as it has one; returns its answer, if it has come.
+    #[inline(never)]
+    fn poll_bounded(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Reply, NylonRingHostError>>> {
+        let host = self.host;
+        if let Stage::Request(_) = &self.stage {
+            let deadline = host.due(self.options).and_then(Due::deadline);
+            if is_past(deadline) {
+                self.stage = Stage::Done;
+                return Poll::Ready(Some(Err(host.context.timed_out())));
             }
-        };
-        self.hand_over(&request, deadline, place)
-    }
-
-    #[cold]
-    fn poll_queued(&mut self, cx: &mut TaskContext<'_>) -> Poll<Begun> {
+            let place = match &host.admission {
+                None => Ok(None),
+                Some(admission) => admission.try_enter(),
+            };
+            let Stage::Request(request) = mem::replace(&mut self.stage, Stage::Done) else {
+                return Poll::Ready(Some(Err(NylonRingHostError::Closed)));
+            };
+            match (place, &host.admission) {
+                (Err(error), _) => return Poll::Ready(Some(Err(error))),
+                (Ok(None), Some(admission)) => {
+                    let entering = Box::pin(admission.enter(deadline));
+                    self.stage = Stage::Queued(Box::new(Queued { request, deadline, entering }));
+                }
+                (Ok(place), _) => return Poll::Ready(self.hand_over(&request, deadline, place)),
+            }
+        }
         let Stage::Queued(queued) = &mut self.stage else { return Poll::Ready(None) };
         let place = ready!(queued.entering.as_mut().poll(cx));
         let Stage::Queued(queued) = mem::replace(&mut self.stage, Stage::Done) else { return Poll::Ready(None) };
         Poll::Ready(match place {
             Ok(place) => self.hand_over(&queued.request, queued.deadline, place),
-            Err(NylonRingHostError::Timeout) => Some(Err(self.host.context.timed_out())),
+            Err(NylonRingHostError::Timeout) => Some(Err(host.context.timed_out())),
             Err(error) => Some(Err(error)),
         })
     }
 
-    fn hand_over(&mut self, request: &R, deadline: Option<Instant>, place: Place) -> Begun {
-        match hand_over(self.host, request, deadline, place) {
-            // It came too late: `handle` took its time.
-            Ok(Handed::Answered(_)) if is_past(deadline) => {
-                self.host.context.late.count();
-                Some(Err(self.host.context.timed_out()))
-            }
-            Ok(Handed::Answered(answer)) => Some(Ok(answer)),
-            Ok(Handed::Over(answer)) => {
-                self.stage = Stage::Answer(answer);
-                None
-            }
-            Err(error) => Some(Err(error)),
+    fn hand_over(
+        &mut self,
+        request: &R,
+        deadline: Option<Instant>,
+        place: Place,
+    ) -> Option<Result<Reply, NylonRingHostError>> {
+        let host = self.host;
+        let mut pending = match host.open() {
+            Ok(pending) => pending,
+            Err(error) => return Some(Err(error)),
+        };
+        let sid = pending.sid();
+        if let Some(deadline) = deadline {
+            host.context.set_deadline(sid, deadline);
         }
-    }
-}
-
-/// What has become of a call when `handle` has returned.
-enum Handed {
-    Answered(Result<Reply, RuntimeError>),
-    Over(Answer),
-}
-
-/// Hands a request to the plugin.
-#[inline(always)]
-fn hand_over<R: Request>(
-    host: &Inner,
-    request: &R,
-    deadline: Option<Instant>,
-    place: Place,
-) -> Result<Handed, NylonRingHostError> {
-    let mut pending = host.open()?;
-    let sid = pending.sid();
-    if let Some(deadline) = deadline {
-        host.context.set_deadline(sid, deadline);
-    }
-    let handled = request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)));
-    if let Err(error) = host.accepted(handled) {
-        pending.refuse();
-        return Err(error);
-    }
-    Ok(match pending.try_take() {
-        Some(answer) => Handed::Answered(answer),
-        None => {
-            let context = host.context;
-            Handed::Over(Answer { context, pending, insurance: None, deadline, timer: Timer::default(), _place: place })
+        let handled = request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)));
+        if let Err(error) = host.accepted(handled) {
+            pending.refuse();
+            return Some(Err(error));
         }
-    })
+        if let Some(answer) = pending.try_take() {
+            // It may have come too late: `handle` took its time.
+            return Some(host.context.in_time(deadline, answer));
+        }
+        let bounds = Some(Box::new(Bounds { deadline, timer: Timer::default(), _place: place }));
+        self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds });
+        None
+    }
 }
 
 #[inline(always)]
@@ -192,9 +176,15 @@ struct Answer {
     context: &'static Context,
     pending: Pending<'static>,
     insurance: Option<Insurance>,
+    /// Dropped after `pending`.
+    bounds: Option<Box<Bounds>>,
+}
+
+/// What bounds a call in flight.
+#[derive(Debug)]
+struct Bounds {
     deadline: Option<Instant>,
     timer: Timer,
-    /// Given back after `pending`.
     _place: Place,
 }
 
@@ -202,13 +192,12 @@ impl Answer {
     #[inline]
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, NylonRingHostError>> {
         if let Poll::Ready(result) = Pin::new(&mut self.pending).poll(cx) {
-            if is_past(self.deadline) {
-                self.context.late.count();
-                return Poll::Ready(Err(self.context.timed_out()));
-            }
-            return Poll::Ready(result.map_err(NylonRingHostError::waiting));
+            let deadline = self.bounds.as_ref().and_then(|bounds| bounds.deadline);
+            return Poll::Ready(self.context.in_time(deadline, result));
         }
-        if self.deadline.is_some() && self.timer.poll(self.deadline, cx)?.is_ready() {
+        if let Some(bounds) = &mut self.bounds
+            && bounds.timer.poll(bounds.deadline, cx)?.is_ready()
+        {
             // Dropping this gives the call up.
             return Poll::Ready(Err(self.context.timed_out()));
         }

@@ -17,11 +17,11 @@
 use std::{ffi::c_void, time::Instant};
 
 use nylon_ring::{NrHostApi, NrHostVTable, NrStatus};
-use nylon_ring_runtime::{Counter, Runtime};
+use nylon_ring_runtime::{Counter, Reply, Runtime, RuntimeError};
 
 use crate::{
-    callbacks, clock::Clock, error::NylonRingHostError, extensions::buffer::Buffers, idle::Idle, seats::Seats,
-    threads::Threads,
+    callbacks, clock::Clock, deadline::is_past, error::NylonRingHostError, extensions::buffer::Buffers, idle::Idle,
+    seats::Seats, threads::Threads,
 };
 
 /// Results that came with a null `host_ctx`, in this process: there is no host to count them for.
@@ -124,6 +124,20 @@ impl Context {
     /// Notes the deadline of an open call, before it is handed over.
     pub(crate) fn set_deadline(&self, sid: u64, deadline: Instant) {
         self.runtime.set_deadline(sid, self.clock.at(deadline));
+    }
+
+    /// The answer of a call that took it now; an error, and counted, if its deadline has passed.
+    #[inline]
+    pub(crate) fn in_time(
+        &self,
+        deadline: Option<Instant>,
+        answer: Result<Reply, RuntimeError>,
+    ) -> Result<Reply, NylonRingHostError> {
+        if is_past(deadline) {
+            self.late.count();
+            return Err(self.timed_out());
+        }
+        answer.map_err(NylonRingHostError::waiting)
     }
 
     /// A call whose deadline has passed, counted.

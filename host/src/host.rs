@@ -257,10 +257,10 @@ impl Inner {
         refusal.into()
     }
 
-    /// Whether a call has neither a deadline nor to wait for a place.
+    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else.
     #[inline(always)]
-    pub(crate) fn is_plain(&self, options: CallOptions) -> bool {
-        options.due.is_none() && self.due.is_none() && self.admission.is_none()
+    pub(crate) fn is_unbounded(&self) -> bool {
+        self.due.is_none() && self.admission.is_none()
     }
 
     /// Until when a call may wait.
