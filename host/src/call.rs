@@ -33,6 +33,7 @@ pub(crate) struct Call<'a, R, P> {
     payload: PhantomData<fn() -> P>,
 }
 
+#[repr(u8)] // a tag of its own: `Done` is found at once when the call is dropped
 enum Stage<'a, R> {
     /// Not polled yet.
     Request(R),
@@ -70,7 +71,7 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
             Stage::Request(request) if this.options.due.is_none() && host.is_unbounded() => {
                 let mut pending = host.open()?;
                 let sid = pending.sid();
-                let handled = request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)));
+                let handled = pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi)));
                 this.stage = Stage::Done;
                 if let Err(error) = host.accepted(handled) {
                     pending.refuse();
@@ -147,7 +148,7 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         if let Some(deadline) = deadline {
             host.context.set_deadline(sid, deadline);
         }
-        let handled = request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)));
+        let handled = pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi)));
         if let Err(error) = host.accepted(handled) {
             pending.refuse();
             return Some(Err(error));

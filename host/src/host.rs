@@ -294,7 +294,7 @@ impl Inner {
         if let Some(deadline) = deadline {
             context.set_deadline(sid, deadline);
         }
-        let handled = request.with_abi(|abi| receiver.inline(|| self.plugin.handle(sid, abi)));
+        let handled = receiver.inline(|| request.with_abi(|abi| self.plugin.handle(sid, abi)));
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();
             return Err(error);

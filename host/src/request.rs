@@ -121,12 +121,11 @@ impl<'a> Parts<'a> {
         headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
         f: impl FnOnce(AbiRequest<'_>) -> R,
     ) -> Result<R, NylonRingHostError> {
-        if headers.len() == 0 {
-            return self.with_views(&[], f);
-        }
         let mut inline = ArrayVec::<_, INLINE_HEADERS>::new();
         let heap;
-        let views = if headers.len() <= INLINE_HEADERS {
+        let views = if headers.len() == 0 {
+            &[]
+        } else if headers.len() <= INLINE_HEADERS {
             for (key, value) in headers {
                 // Never full: the iterator is no longer than it says.
                 inline.try_push(header(key, value)?).map_err(|_| self.too_large(INLINE_HEADERS))?;

@@ -69,6 +69,6 @@ impl Shard {
         let record = Record { sid, reply };
         self.ledger.charge(self.index, record.ring_cost());
         drop(buffer);
-        self.send_record(record);
+        self.send_outlined(record);
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn run<R>(shard: &Shard, unary: Option<(u64, &mut Option<Reply>)>, f:
 }
 
 /// Runs `f` on the innermost scope of this thread, if that is one of `shard`.
-#[inline]
+#[inline(always)]
 pub(crate) fn with<R>(shard: &Shard, f: impl FnOnce(&Scope) -> R) -> Option<R> {
     let scope = SCOPE.with(Cell::get);
     // SAFETY: `run` sets the pointer to a scope on this thread's stack, and resets it before that scope is gone.

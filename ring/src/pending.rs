@@ -200,7 +200,7 @@ impl Future for Pending<'_> {
 }
 
 impl Drop for Pending<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.open {
             self.close(true);

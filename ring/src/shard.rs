@@ -157,13 +157,13 @@ impl Shard {
     // --- producers ---
 
     /// Sends one result or frame. From any thread; never blocks, never takes a mutex.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         self.send_record(Record { sid, reply: self.copy(status, bytes) });
     }
 
     /// A reply of these bytes, or one that stands for it when they do not fit.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn copy(&self, status: NrStatus, bytes: &[u8]) -> Reply {
         let large = bytes.len() as u64 > UNCHARGED;
         let reply = if large { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
@@ -171,7 +171,7 @@ impl Shard {
     }
 
     /// Sends a record that is charged what it costs in the ring.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_record(&self, record: Record) {
         let sid = record.sid;
         match inline_scope::with(self, |scope| scope.is_for(sid).then_some(scope.is_answered())).flatten() {
@@ -181,7 +181,7 @@ impl Shard {
     }
 
     /// Keeps a result that the calling thread itself waits for, if it is the first (`inline_scope.rs`).
-    #[inline]
+    #[inline(always)]
     fn answer_inline(&self, record: Record, answered: bool) {
         if answered {
             self.ledger.release(self.index, record.ring_cost());
@@ -377,7 +377,7 @@ impl Shard {
     }
 
     /// Frees an answered slot: `DONE`, its result taken, or `ENDED`. Returns what is to be dropped, as [`free`](Self::free).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn free_answered(&self, slot: &Slot, sid: u64) -> Option<state::Taken> {
         slot.retire(self.layout.generation_step());
         self.free(slot, sid)
@@ -385,7 +385,7 @@ impl Shard {
 
     /// Frees a slot that is not open any more. `sid` is any that the slot had. Returns what was left with the call, for the caller
     /// to drop where it holds no token (`state.rs`, 4).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn free(&self, slot: &Slot, sid: u64) -> Option<state::Taken> {
         let index = self.layout.slot(sid);
         let left = if slot.entries.is_empty() { None } else { self.free_entries(slot, index) };
@@ -423,13 +423,13 @@ impl Shard {
 
     /// Gives up a call, if it is still open. With `keep_leased`, pointers into the state that the plugin holds stay valid
     /// until its terminal result. The slot stays the caller's, until [`release_slot`](Self::release_slot).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give_up(&self, slot: &Slot, keep_leased: bool) -> GivenUp {
         slot.give_up(self.layout.generation_step(), keep_leased)
     }
 
     /// Frees the slot of a call that was given up, at once or as soon as the consumer has put its state aside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn release_slot(&self, slot: &Slot, sid: u64, outcome: GivenUp) {
         match outcome {
             GivenUp::Free => drop(self.free(slot, sid)),

@@ -382,6 +382,7 @@ impl Slot {
 
     /// Ends the open phase for a caller that gives up. Only for the caller that opened the slot, once. With
     /// `keep_leased`, a slot whose plugin holds pointers into the state goes to the consumer.
+    #[inline(always)]
     pub(crate) fn give_up(&self, step: u64, keep_leased: bool) -> GivenUp {
         // Ordering: Acquire; pairs with [complete].
         let mut state = self.state.load(Ordering::Acquire);
@@ -409,7 +410,7 @@ impl Slot {
 
     /// Takes a slot that is not open any more to the next generation. Only for its owner: the caller in `DONE` and
     /// `ENDED`, the consumer in the orphan phases; the free list's Release follows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn retire(&self, step: u64) {
         // Ordering: Relaxed; the word is ours. A late consumer that reads the old one finds no open phase either.
         let state = self.state.load(Ordering::Relaxed);

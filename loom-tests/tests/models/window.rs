@@ -50,10 +50,11 @@ fn code(outcome: Watching) -> u8 {
     outcome as u8
 }
 
-/// The same, while the receiver gives up. Legal: the sender is told of that, or finds the stream closed.
+/// The same, while the receiver gives up. Legal: the sender is told of that, or finds the stream closed; or it does not see that yet, nor
+/// any window, and learns of it when it sends.
 #[test]
 fn waiting_against_giving_up() {
-    let legal = [Watching::Registered, Watching::Closed].map(code);
+    let legal = [Watching::Registered, Watching::Closed, Watching::Already].map(code);
     outcomes("window::waiting_against_giving_up", Bound::Three, legal, || {
         let runtime = window_of_one();
         let stream = runtime.open_stream(0).unwrap();
