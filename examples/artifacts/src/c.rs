@@ -1,4 +1,4 @@
-//! C plugins: one C file, made into a shared object with the C header of the ABI.
+//! C and C++ plugins: one file, made into a shared object with the header of its language.
 
 use std::{
     env, fs,
@@ -20,10 +20,41 @@ static BUILT: Once = Once::new();
 /// both sides do.
 const SANITIZER: &str = env!("NYLON_RING_SANITIZER");
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    C,
+    Cpp,
+}
+
+impl Language {
+    /// The folders of its headers.
+    fn include(self) -> Vec<PathBuf> {
+        let abi = workspace().join("abi/include");
+        match self {
+            Self::C => vec![abi],
+            Self::Cpp => vec![abi, workspace().join("plugin-sdk/cpp/include")],
+        }
+    }
+
+    /// What a plugin is linked with when there are no default libraries.
+    fn libraries(self) -> &'static [&'static str] {
+        match self {
+            Self::C => &["-lc"],
+            Self::Cpp => &["-lstdc++", "-lm", "-lc", "-lgcc_s"],
+        }
+    }
+}
+
 /// The C file `examples/c/<name>`; `.c` may be left out.
 #[must_use]
 pub fn c_source(name: &str) -> PathBuf {
     workspace().join("examples/c").join(name).with_extension("c")
+}
+
+/// The C++ file `examples/cpp/<name>`; `.cpp` may be left out.
+#[must_use]
+pub fn cpp_source(name: &str) -> PathBuf {
+    workspace().join("examples/cpp").join(name).with_extension("cpp")
 }
 
 /// The shared object of one C file, compiled with `defines` (`-Dname` or `-Dname=value`).
@@ -35,18 +66,32 @@ pub fn c_source(name: &str) -> PathBuf {
 /// # Errors
 /// There is no C compiler, the source cannot be read, or it does not compile without a warning.
 pub fn c_plugin(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, ArtifactError> {
-    BUILT.get(format!("{}\0{defines:?}", source.display()), || build(source, defines))
+    built(Language::C, source, defines)
 }
 
-fn build(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, ArtifactError> {
-    let include = workspace().join("abi/include");
-    let mut command = compiler(&include, defines)?;
+/// As [`c_plugin`], of one C++ file, as C++17 and with the headers of `plugin-sdk/cpp`. Names are hidden unless exported.
+///
+/// # Errors
+/// As [`c_plugin`], for a C++ compiler.
+pub fn cpp_plugin(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, ArtifactError> {
+    built(Language::Cpp, source, defines)
+}
+
+fn built(language: Language, source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, ArtifactError> {
+    BUILT.get(format!("{}\0{language:?}\0{defines:?}", source.display()), || build(language, source, defines))
+}
+
+fn build(language: Language, source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, ArtifactError> {
+    let mut command = compiler(language, defines)?;
     let name = source.file_stem().map_or_else(|| "plugin".into(), |s| s.to_string_lossy());
-    let dir = Layout::current().output_dir().join("c-plugins");
+    let dir = Layout::current().output_dir().join(match language {
+        Language::C => "c-plugins",
+        Language::Cpp => "cpp-plugins",
+    });
     let path = dir.join(format!(
         "{}{name}-{:016x}{}",
         env::consts::DLL_PREFIX,
-        fingerprint(&command, source, &include)?,
+        fingerprint(&command, language, source)?,
         env::consts::DLL_SUFFIX
     ));
     if path.is_file() {
@@ -62,7 +107,7 @@ fn build(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, Art
         .arg("-o")
         .arg(&temporary)
         .arg(source)
-        .args(if SANITIZER.is_empty() { None } else { Some("-lc") })
+        .args(if SANITIZER.is_empty() { &[] } else { language.libraries() })
         .stdin(Stdio::null())
         .output()
         .map_err(|e| missing(&program, &e))?;
@@ -80,7 +125,7 @@ fn build(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathBuf, Art
 }
 
 /// The compiler that the `cc` crate finds, with every flag but the input and output.
-fn compiler(include: &Path, defines: &[(&str, Option<&str>)]) -> Result<Command, ArtifactError> {
+fn compiler(language: Language, defines: &[(&str, Option<&str>)]) -> Result<Command, ArtifactError> {
     let mut build = cc::Build::new();
     build
         .target(TARGET)
@@ -91,11 +136,16 @@ fn compiler(include: &Path, defines: &[(&str, Option<&str>)]) -> Result<Command,
         .warnings(true)
         .extra_warnings(true)
         .warnings_into_errors(true)
-        .std("c11")
-        .include(include)
+        .includes(language.include())
         .cargo_metadata(false)
         .cargo_output(false)
         .cargo_warnings(false);
+    match language {
+        Language::C => build.std("c11"),
+        Language::Cpp => {
+            build.cpp(true).cpp_link_stdlib(None).std("c++17").flag("-Wconversion").flag("-fvisibility=hidden")
+        }
+    };
     for (name, value) in defines {
         build.define(name, *value);
     }
@@ -116,32 +166,35 @@ fn missing(program: &str, error: &io::Error) -> ArtifactError {
     ArtifactError::CompilerMissing { reason: format!("`{program}`: {error}") }
 }
 
-/// A hash of all that the result follows from. A source includes only what lies beside it and the ABI's header.
-fn fingerprint(command: &Command, source: &Path, include: &Path) -> Result<u64, ArtifactError> {
+/// A hash of all that the result follows from. A source includes only what lies beside it, and the headers of its
+/// language.
+fn fingerprint(command: &Command, language: Language, source: &Path) -> Result<u64, ArtifactError> {
     let mut hasher = DefaultHasher::new();
     command.get_program().hash(&mut hasher);
     for arg in command.get_args() {
         arg.hash(&mut hasher);
     }
     source.hash(&mut hasher);
-    for dir in [source.parent().unwrap_or(Path::new(".")), include] {
-        hash_sources(dir, &mut hasher)?;
+    hash_sources(source.parent().unwrap_or(Path::new(".")), false, &mut hasher)?;
+    for dir in language.include() {
+        hash_sources(&dir, true, &mut hasher)?;
     }
     Ok(hasher.finish())
 }
 
-fn hash_sources(dir: &Path, hasher: &mut DefaultHasher) -> Result<(), ArtifactError> {
-    let mut files = Vec::new();
+fn hash_sources(dir: &Path, folders_too: bool, hasher: &mut DefaultHasher) -> Result<(), ArtifactError> {
+    let mut paths = Vec::new();
     for entry in fs::read_dir(dir).map_err(ArtifactError::io("list", dir))? {
-        let path = entry.map_err(ArtifactError::io("list", dir))?.path();
-        if path.extension().is_some_and(|e| e == "c" || e == "h") {
-            files.push(path);
-        }
+        paths.push(entry.map_err(ArtifactError::io("list", dir))?.path());
     }
-    files.sort();
-    for path in files {
-        path.hash(hasher);
-        fs::read(&path).map_err(ArtifactError::io("read", &path))?.hash(hasher);
+    paths.sort();
+    for path in paths {
+        if folders_too && path.is_dir() {
+            hash_sources(&path, true, hasher)?;
+        } else if path.extension().is_some_and(|e| ["c", "h", "cpp", "hpp"].iter().any(|known| e == *known)) {
+            path.hash(hasher);
+            fs::read(&path).map_err(ArtifactError::io("read", &path))?.hash(hasher);
+        }
     }
     Ok(())
 }
@@ -154,6 +207,7 @@ mod tests {
     fn a_source_is_named_with_or_without_its_extension() {
         assert_eq!(c_source("minimal"), c_source("minimal.c"));
         assert!(c_source("minimal").ends_with("examples/c/minimal.c"));
+        assert!(cpp_source("echo").ends_with("examples/cpp/echo.cpp"));
     }
 
     #[test]

@@ -39,10 +39,10 @@ pub enum ArtifactError {
         /// Where its library should be.
         path: PathBuf,
     },
-    /// There is no C compiler.
+    /// There is no C or C++ compiler.
     #[error(
-        "no C compiler ({reason}); install one (Debian: `apt-get install gcc libc6-dev`, Fedora: `dnf install gcc`, \
-         macOS: `xcode-select --install`, Windows: MinGW-w64) or name it in `CC`"
+        "no C or C++ compiler ({reason}); install one (Debian: `apt-get install gcc g++`, Fedora: `dnf install gcc-c++`, \
+         macOS: `xcode-select --install`, Windows: MinGW-w64) or name it in `CC` or `CXX`"
     )]
     CompilerMissing {
         /// What was tried.

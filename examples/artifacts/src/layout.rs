@@ -8,6 +8,12 @@ use std::{
 /// The target triple that this code was compiled for.
 pub(crate) const TARGET: &str = env!("NYLON_RING_TARGET");
 
+/// The target triple that this code was compiled for, for compilers that a test starts itself.
+#[must_use]
+pub fn target() -> &'static str {
+    TARGET
+}
+
 /// Where cargo put the running executable, or would have put it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {

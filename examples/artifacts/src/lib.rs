@@ -4,10 +4,11 @@
 //! it on first use, into the target directory and with the profile of the running executable:
 //!
 //! * [`cargo_cdylib`]: a `cdylib` package of this workspace, [`example_plugin`] for the one most people want;
-//! * [`c_plugin`]: one C file, compiled with the C header of `abi/include`, [`c_source`] for those in `examples/c`.
+//! * [`c_plugin`]: one C file, compiled with the C header of `abi/include`, [`c_source`] for those in `examples/c`;
+//! * [`cpp_plugin`]: one C++ file, with the headers of `plugin-sdk/cpp` too, [`cpp_source`] for those in `examples/cpp`.
 //!
 //! Each is built at most once a process. Processes may build the same thing at the same time: cargo has its lock, and C
-//! plugins are written under a temporary name and renamed.
+//! and C++ plugins are written under a temporary name and renamed.
 //!
 //! An executable that runs without cargo uses the library that lies next to it, if there is one.
 //!
@@ -21,9 +22,9 @@
 //! | environment | |
 //! | --- | --- |
 //! | `NYLON_RING_ARTIFACT_ARGS` | more arguments for `cargo build`, separated by blanks (`-Zbuild-std`) |
-//! | `CC`, `CFLAGS` | as the `cc` crate reads them |
+//! | `CC`, `CFLAGS`, `CXX`, `CXXFLAGS` | as the `cc` crate reads them |
 //!
-//! In a build with `-Zsanitizer` C plugins are compiled with that sanitizer too.
+//! In a build with `-Zsanitizer` C and C++ plugins are compiled with that sanitizer too.
 
 mod c;
 mod cdylib;
@@ -31,6 +32,7 @@ mod error;
 mod layout;
 mod once;
 
-pub use c::{c_plugin, c_source};
+pub use c::{c_plugin, c_source, cpp_plugin, cpp_source};
 pub use cdylib::{cargo_cdylib, example_plugin};
 pub use error::ArtifactError;
+pub use layout::target;
