@@ -17,6 +17,7 @@ need = @$(1) >/dev/null 2>&1 || { echo "make $@: $(2)" >&2; exit 1; }
 need_nightly = $(call need,rustc +$(NIGHTLY) --version,needs a nightly toolchain; get it by: rustup toolchain install $(NIGHTLY) --profile minimal)
 need_rust_src = $(call need,test -f "$$(rustc +$(NIGHTLY) --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock",needs the sources of std; get them by: rustup component add rust-src --toolchain $(NIGHTLY))
 need_miri = $(call need,$(CARGO) +$(NIGHTLY) miri --version,needs Miri; get it by: rustup component add miri rust-src --toolchain $(NIGHTLY))
+need_cxx = $(call need,command -v "$${CXX:-c++}",needs a C++ compiler; get it by: apt-get install g++)
 need_cc = $(call need,command -v "$${CC:-cc}",needs a C compiler; get it by: apt-get install gcc libc6-dev)
 
 .PHONY: help
@@ -67,11 +68,13 @@ example-c: ## The smallest C plugin, through the Rust host
 .PHONY: test
 test: ## Run all tests, doc tests included
 	$(need_cc)
+	$(need_cxx)
 	$(CARGO) test --workspace
 
 .PHONY: test-all
 test-all: ## The same, verbose, with what tests print
 	$(need_cc)
+	$(need_cxx)
 	$(CARGO) test --workspace --verbose -- --nocapture
 
 # The models run optimized, with the assertions of the source.
