@@ -63,6 +63,11 @@ example-c: ## The smallest C plugin, through the Rust host
 	$(need_cc)
 	$(EXAMPLE) simple -- examples/c/minimal.c
 
+# Tests that need them fail without them, and say so.
+.PHONY: toolchains
+toolchains: ## Install the compilers of Go and Zig plugins into the target directory, where they are not in PATH
+	@sh plugin-sdk/toolchains.sh "$(TARGET_DIR)/toolchains"
+
 # --- test ---
 
 .PHONY: test

@@ -54,7 +54,15 @@ pub enum ArtifactError {
         /// The compiler.
         compiler: String,
     },
-    /// The C compiler rejected the source.
+    /// There is no compiler for this language.
+    #[error("no {name} in `{}/toolchains`; get it by: make toolchains", target_dir.display())]
+    ToolchainMissing {
+        /// The compiler: `go` or `zig`.
+        name: &'static str,
+        /// Cargo's target directory.
+        target_dir: PathBuf,
+    },
+    /// The compiler rejected the source.
     #[error("`{compiler}` failed on `{}`:\n{stderr}", source_file.display())]
     CompileFailed {
         /// The compiler.

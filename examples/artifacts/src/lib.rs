@@ -5,7 +5,9 @@
 //!
 //! * [`cargo_cdylib`]: a `cdylib` package of this workspace, [`example_plugin`] for the one most people want;
 //! * [`c_plugin`]: one C file, compiled with the C header of `abi/include`, [`c_source`] for those in `examples/c`;
-//! * [`cpp_plugin`]: one C++ file, with the headers of `plugin-sdk/cpp` too, [`cpp_source`] for those in `examples/cpp`.
+//! * [`cpp_plugin`]: one C++ file, with the headers of `plugin-sdk/cpp` too, [`cpp_source`] for those in `examples/cpp`;
+//! * [`go_plugin`] and [`zig_plugin`]: a Go package, a Zig file, compiled with the SDK of their language by what
+//!   `make toolchains` has installed.
 //!
 //! Each is built at most once a process. Processes may build the same thing at the same time: cargo has its lock, and C
 //! and C++ plugins are written under a temporary name and renamed.
@@ -31,8 +33,10 @@ mod cdylib;
 mod error;
 mod layout;
 mod once;
+mod toolchains;
 
 pub use c::{c_plugin, c_source, cpp_plugin, cpp_source};
 pub use cdylib::{cargo_cdylib, example_plugin};
 pub use error::ArtifactError;
 pub use layout::target;
+pub use toolchains::{go_plugin, toolchain, zig_plugin};

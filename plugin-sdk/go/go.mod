@@ -1,0 +1,3 @@
+module nylonring
+
+go 1.22
