@@ -52,7 +52,7 @@ pub fn zig_plugin(source: &Path) -> Result<PathBuf, ArtifactError> {
         let sdk = workspace().join("plugin-sdk/zig");
         let cache = Layout::current().target_dir.join("zig-cache");
         let mut zig = toolchain("zig")?;
-        zig.args(["build-lib", "-dynamic", "-OReleaseSafe", "-lc", "--dep", "nylon_ring"])
+        zig.args(["build-lib", "-dynamic", "-OReleaseSafe", "-fstrip", "-lc", "--dep", "nylon_ring"])
             .arg(format!("-Mroot={}", source.display()))
             .arg(format!("-Mnylon_ring={}", sdk.join("nylon_ring.zig").display()))
             .arg("--cache-dir")
