@@ -3,8 +3,6 @@
 const std = @import("std");
 const nr = @import("nylon_ring");
 
-extern "c" fn usleep(microseconds: c_uint) c_int;
-
 const Kind = enum { count, fail, flow, forever };
 
 const Streaming = struct {
@@ -52,11 +50,7 @@ const Streaming = struct {
         return std.fmt.parseUnsigned(u64, request.parameter(key) orelse "", 10);
     }
 
-    /// What its threads wait for ends with their streams: the host has ended those.
-    pub fn shutdown(self: *Streaming) void {
-        while (!self.isQuiescent()) _ = usleep(1000);
-    }
-
+    /// There is nothing to shut down: the threads end with their streams, and the host ends those that are left.
     pub fn isQuiescent(self: *Streaming) bool {
         return self.threads.load(.acquire) == 0;
     }

@@ -6,10 +6,18 @@ const Level = @import("host.zig").Level;
 const StreamSender = @import("stream.zig").StreamSender;
 
 /// How a call fails.
-pub const Failure = enum(u32) {
-    err = abi.status_err,
-    invalid = abi.status_invalid,
-    unsupported = abi.status_unsupported,
+pub const Failure = enum {
+    err,
+    invalid,
+    unsupported,
+
+    pub fn status(self: Failure) u32 {
+        return switch (self) {
+            .err => abi.status_err,
+            .invalid => abi.status_invalid,
+            .unsupported => abi.status_unsupported,
+        };
+    }
 };
 
 /// The failure that an error of Zig stands for: `error.Invalid`, `error.Unsupported`, and `err` for all others.
@@ -100,7 +108,7 @@ pub const Call = struct {
 
     /// Ends the call with an error. The text is copied.
     pub fn fail(self: *Call, failure: Failure, text: []const u8) void {
-        self.end(@backingInt(failure), text);
+        self.end(failure.status(), text);
     }
 
     fn end(self: *Call, status: u32, payload: []const u8) void {

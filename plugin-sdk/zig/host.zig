@@ -3,7 +3,23 @@
 const std = @import("std");
 const abi = @import("abi.zig");
 
-pub const Level = enum(u32) { err = 1, warn = 2, info = 3, debug = 4, trace = 5 };
+pub const Level = enum {
+    err,
+    warn,
+    info,
+    debug,
+    trace,
+
+    fn number(self: Level) u32 {
+        return switch (self) {
+            .err => 1,
+            .warn => 2,
+            .info => 3,
+            .debug => 4,
+            .trace => 5,
+        };
+    }
+};
 
 /// The way to the host. It stays where it is and valid for ever; any thread may use it.
 ///
@@ -49,7 +65,7 @@ pub const Host = struct {
 
     pub fn logs(self: *const Host, level: Level) bool {
         const table = self.log_table orelse return false;
-        return table.enabled(self.ctx, @backingInt(level)) != 0;
+        return table.enabled(self.ctx, level.number()) != 0;
     }
 
     /// Logs through the host: `target` says which part of the plugin speaks. Nothing where the host takes no logs.
@@ -70,7 +86,7 @@ pub const Host = struct {
         if (!self.logs(level)) return;
         var buffer: [1024]u8 = @splat(0);
         const text = std.fmt.bufPrint(&buffer, format, args) catch std.mem.sliceTo(&buffer, 0);
-        table.log(self.ctx, sid, @backingInt(level), .of(target), .of(text));
+        table.log(self.ctx, sid, level.number(), .of(target), .of(text));
     }
 
     pub fn send(self: *const Host, sid: u64, status: u32, payload: []const u8) void {

@@ -77,7 +77,7 @@ fn Instance(comptime P: type, comptime options: Options) type {
             host = .of(ctx, checked, attached.load(.acquire));
             plugin = P.init(&host) catch |e| {
                 host.log(.err, options.name, "the plugin cannot start: {s}", .{@errorName(e)});
-                return @backingInt(failureOf(e));
+                return failureOf(e).status();
             };
             const stopped = phase.cmpxchgStrong(.starting, .running, .acq_rel, .acquire) != null;
             return if (stopped) abi.status_invalid else abi.status_ok;

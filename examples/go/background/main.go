@@ -54,7 +54,7 @@ func work(ctx context.Context, r *nylonring.Request) ([]byte, error) {
 	if err != nil {
 		return nil, nylonring.Errorf(nylonring.StatusInvalid, "ms: %w", err)
 	}
-	const longest = 1 << 40 // milliseconds: more than a time.Duration of nanoseconds need hold
+	const longest = 1 << 40 // milliseconds, 34 years; a time.Duration has room for 292
 	timer := time.NewTimer(time.Duration(min(ms, longest)) * time.Millisecond)
 	defer timer.Stop()
 	select {
