@@ -10,6 +10,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime/cgo"
 	"runtime/debug"
@@ -67,7 +68,7 @@ func nrgoCreate() unsafe.Pointer {
 }
 
 //export nrgoInit
-func nrgoInit(c *C.nrgo_instance, hostCtx unsafe.Pointer, vtable *C.NrHostVTable) (status C.NrStatus) {
+func nrgoInit(c *C.nrgo_instance, hostCtx C.uintptr_t, vtable *C.NrHostVTable) (status C.NrStatus) {
 	defer contain(&status)
 	in := instanceOf(c)
 	return C.NrStatus(in.init(func() { C.nrgo_bind(c, hostCtx, vtable) }))
@@ -80,10 +81,11 @@ func nrgoShutdown(c *C.nrgo_instance) {
 }
 
 //export nrgoHandle
-func nrgoHandle(c *C.nrgo_instance, sid C.uint64_t, req *C.NrRequest, payload C.NrBytes) (status C.NrStatus) {
+func nrgoHandle(c *C.nrgo_instance, sid C.uint64_t, req *C.nrgo_request, payload C.nrgo_view) (status C.NrStatus) {
 	defer contain(&status)
 	in := instanceOf(c)
-	if in.phase.Load() != running {
+	plugin := in.running.Load()
+	if plugin == nil {
 		return C.NR_STATUS_INVALID
 	}
 	r, ok := newRequest(req, payload)
@@ -91,24 +93,25 @@ func nrgoHandle(c *C.nrgo_instance, sid C.uint64_t, req *C.NrRequest, payload C.
 		return C.NR_STATUS_INVALID
 	}
 	r.of(in, uint64(sid))
-	go in.serve(r)
+	go in.serve(*plugin, r)
 	return C.NR_STATUS_OK
 }
 
 //export nrgoHealth
-func nrgoHealth(c *C.nrgo_instance, detail *C.NrStr) (status C.NrStatus) {
-	defer contain(&status)
+func nrgoHealth(c *C.nrgo_instance) (wrong *C.char) {
 	in := instanceOf(c)
-	err := in.health()
-	C.free(in.detail)
-	in.detail = nil
-	if err == nil {
-		return C.NR_STATUS_OK
-	}
-	text := C.CString(err.Error())
-	in.detail = unsafe.Pointer(text)
-	*detail = C.nr_str(text)
-	return C.NR_STATUS_ERR
+	var err error = Errorf(StatusErr, "the health check panicked")
+	defer func() {
+		_ = recover()
+		C.free(in.detail)
+		in.detail = nil
+		if err != nil {
+			wrong = C.CString(err.Error())
+			in.detail = unsafe.Pointer(wrong)
+		}
+	}()
+	err = in.health()
+	return nil
 }
 
 //export nrgoEvent
@@ -123,24 +126,26 @@ func nrgoEvent(user C.uintptr_t, event C.uint32_t) {
 // errUnreadable is what becomes of a view that the contract forbids to read.
 var errUnreadable = errors.New("nylonring: a view that cannot be read")
 
-// view is the memory of the host at ptr: to be copied before the function that got it returns.
-func view(ptr *C.uint8_t, n C.uint64_t) ([]byte, error) {
+// view is the memory of the host at an address: to be copied before the function that got it returns. What is empty may be
+// anywhere, so no pointer is made of its address.
+func view(address uintptr, n uint64) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	if ptr == nil || n > 1<<63-1 {
+	if address < 4096 || n > math.MaxInt64 {
 		return nil, errUnreadable
 	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(ptr)), n), nil
+	first := *(**byte)(unsafe.Pointer(&address))
+	return unsafe.Slice(first, n), nil
 }
 
-func copyBytes(b C.NrBytes) ([]byte, error) {
-	v, err := view(b.ptr, b.len)
+func copyBytes(b C.nrgo_view) ([]byte, error) {
+	v, err := view(uintptr(b.address), uint64(b.len))
 	return append([]byte(nil), v...), err
 }
 
-func copyText(s C.NrStr) (string, error) {
-	v, err := view(s.ptr, C.uint64_t(s.len))
+func copyText(s C.nrgo_text) (string, error) {
+	v, err := view(uintptr(s.address), uint64(s.len))
 	if err == nil && !utf8.Valid(v) {
 		err = errUnreadable
 	}
@@ -148,14 +153,14 @@ func copyText(s C.NrStr) (string, error) {
 }
 
 // newRequest copies a request; false if it breaks the contract.
-func newRequest(req *C.NrRequest, payload C.NrBytes) (*Request, bool) {
+func newRequest(req *C.nrgo_request, payload C.nrgo_view) (*Request, bool) {
 	r := new(Request)
 	var errs [4]error
 	r.Method, errs[0] = copyText(req.method)
 	r.Path, errs[1] = copyText(req.path)
 	r.Query, errs[2] = copyText(req.query)
 	r.Body, errs[3] = copyBytes(payload)
-	if errors.Join(errs[:]...) != nil || req.headers == nil && req.headers_len > 0 {
+	if errors.Join(errs[:]...) != nil {
 		return nil, false
 	}
 	if req.headers_len == 0 {
@@ -202,7 +207,7 @@ func (l link) setState(sid uint64, key string, value []byte) string {
 func (l link) getState(sid uint64, key string) ([]byte, bool) {
 	found := C.nrgo_get_state(l.c, C.uint64_t(sid), textStart(key), C.uint32_t(len(key)))
 	value, err := copyBytes(found)
-	return value, err == nil && found.ptr != nil
+	return value, err == nil && found.address != 0
 }
 
 func (l link) config() []byte {

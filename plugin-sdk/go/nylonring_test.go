@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"testing"
+	"unsafe"
 )
 
 func TestStatusOf(t *testing.T) {
@@ -36,6 +38,32 @@ func TestErrorKeepsWhatItWraps(t *testing.T) {
 	if text := (&Error{Status: StatusInvalid}).Error(); text != "Invalid" {
 		t.Error(text)
 	}
+}
+
+// Only what is not empty is read, and only where something can be.
+func TestView(t *testing.T) {
+	memory := []byte("abc")
+	there := uintptr(unsafe.Pointer(&memory[0]))
+	for _, test := range []struct {
+		address uintptr
+		n       uint64
+		want    string
+		err     error
+	}{
+		{there, 3, "abc", nil},
+		{0, 0, "", nil},
+		{1, 0, "", nil},
+		{there, 0, "", nil},
+		{0, 1, "", errUnreadable},
+		{1, 1, "", errUnreadable},
+		{there, 1 << 63, "", errUnreadable},
+	} {
+		got, err := view(test.address, test.n)
+		if string(got) != test.want || err != test.err {
+			t.Errorf("%#x, %d: %q, %v", test.address, test.n, got, err)
+		}
+	}
+	runtime.KeepAlive(memory)
 }
 
 func TestHeadersGet(t *testing.T) {

@@ -64,22 +64,14 @@ func RegisterFunc(name, version string, handle HandlerFunc) {
 	Register(name, version, func(*Host) (Plugin, error) { return handle, nil })
 }
 
-// The phases of an instance: none is left backwards. Only a running one takes calls.
-const (
-	loaded uint32 = iota
-	starting
-	running
-	stopped
-)
-
 // instance is one plugin, for one host.
 type instance struct {
-	link   link
-	phase  atomic.Uint32
-	plugin Plugin // written before phase is running
-	ctx    context.Context
-	stop   context.CancelFunc
-	detail unsafe.Pointer // C's copy of what the last health check said; of who checks, one at a time
+	link    link
+	started atomic.Bool            // the mark of the first init, or of shutdown
+	running atomic.Pointer[Plugin] // nil but between init and shutdown
+	ctx     context.Context        // done at shutdown
+	stop    context.CancelFunc
+	detail  unsafe.Pointer // C's copy of what the last health check said; of who checks, one at a time
 }
 
 func newInstance() *instance {
@@ -91,7 +83,7 @@ func newInstance() *instance {
 
 // init starts the plugin; bind shows it the host. A second host that shares the library is refused.
 func (in *instance) init(bind func()) Status {
-	if !in.phase.CompareAndSwap(loaded, starting) {
+	if !in.started.CompareAndSwap(false, true) {
 		return StatusInvalid
 	}
 	bind()
@@ -101,10 +93,7 @@ func (in *instance) init(bind func()) Status {
 		h.Logger().Error("the plugin cannot start", "error", err)
 		return statusOf(err)
 	}
-	in.plugin = plugin
-	if !in.phase.CompareAndSwap(starting, running) {
-		return StatusInvalid
-	}
+	in.running.Store(&plugin)
 	return statusOK
 }
 
@@ -121,26 +110,30 @@ func (in *instance) start(h *Host) (plugin Plugin, err error) {
 	return plugin, err
 }
 
+// shutdown stops the plugin, and lets go of it: the instance itself is never freed.
 func (in *instance) shutdown() {
-	was := in.phase.Swap(stopped)
+	in.started.Store(true)
 	in.stop()
-	if p, ok := in.plugin.(interface{ Shutdown() }); ok && was == running {
-		p.Shutdown()
+	if plugin := in.running.Swap(nil); plugin != nil {
+		if p, ok := (*plugin).(interface{ Shutdown() }); ok {
+			p.Shutdown()
+		}
 	}
 }
 
 func (in *instance) health() error {
-	if in.phase.Load() != running {
+	plugin := in.running.Load()
+	if plugin == nil {
 		return Errorf(StatusErr, "the plugin does not run")
 	}
-	if p, ok := in.plugin.(interface{ Health() error }); ok {
+	if p, ok := (*plugin).(interface{ Health() error }); ok {
 		return p.Health()
 	}
 	return nil
 }
 
 // serve runs one call and answers it, whatever becomes of its handler.
-func (in *instance) serve(r *Request) {
+func (in *instance) serve(plugin Plugin, r *Request) {
 	var body []byte
 	err := error(Errorf(StatusErr, "the plugin dropped the call without ending it")) // runtime.Goexit
 	defer func() {
@@ -151,7 +144,7 @@ func (in *instance) serve(r *Request) {
 		r.ctx.finish()
 		r.finish(body, err)
 	}()
-	body, err = in.plugin.Handle(&r.ctx, r)
+	body, err = plugin.Handle(&r.ctx, r)
 }
 
 // Host is the plugin's side of the host that loaded it. It stays valid for ever; any goroutine may use it.

@@ -26,14 +26,30 @@ static NrStatus init(void *ctx, void *host_ctx, const NrHostVTable *vtable) {
   if (ctx == NULL || vtable == NULL || vtable->send_result == NULL) {
     return NR_STATUS_INVALID;
   }
-  return nrgoInit(ctx, host_ctx, (NrHostVTable *)vtable);
+  return nrgoInit(ctx, (uintptr_t)host_ctx, (NrHostVTable *)vtable);
 }
 
+static nrgo_view view(NrBytes bytes) {
+  nrgo_view view = {(uintptr_t)bytes.ptr, bytes.len};
+  return view;
+}
+
+static nrgo_text text_of(NrStr str) {
+  nrgo_text text = {(uintptr_t)str.ptr, str.len};
+  return text;
+}
+
+NR_STATIC_ASSERT(sizeof(nrgo_header) == sizeof(NrHeader), "a header of the ABI is read as one of Go's");
+
 static NrStatus handle(void *ctx, uint64_t sid, const NrRequest *req, NrBytes payload) {
-  if (ctx == NULL || req == NULL) {
+  if (ctx == NULL || req == NULL || (req->headers == NULL && req->headers_len > 0)) {
     return NR_STATUS_INVALID;
   }
-  return nrgoHandle(ctx, sid, (NrRequest *)req, payload);
+  nrgo_request seen = {text_of(req->path), text_of(req->method), text_of(req->query), NULL, req->headers_len};
+  if (req->headers_len > 0) {
+    seen.headers = (const nrgo_header *)req->headers;
+  }
+  return nrgoHandle(ctx, sid, &seen, view(payload));
 }
 
 static void shutdown_instance(void *ctx) {
@@ -61,7 +77,12 @@ static NrStatus check(void *ctx, NrStr *detail) {
   if (ctx == NULL || detail == NULL) {
     return NR_STATUS_INVALID;
   }
-  return nrgoHealth(ctx, detail);
+  const char *wrong = nrgoHealth(ctx);
+  if (wrong == NULL) {
+    return NR_STATUS_OK;
+  }
+  *detail = nr_str(wrong);
+  return NR_STATUS_ERR;
 }
 
 static const NrPluginVTable vtable = {init, handle, shutdown_instance};
@@ -123,7 +144,8 @@ NrPluginInfo *nrgo_new_info(nrgo_instance *first, NrStr name, NrStr version) {
     }                                                                            \
   } while (0)
 
-void nrgo_bind(nrgo_instance *in, void *host_ctx, const NrHostVTable *host) {
+void nrgo_bind(nrgo_instance *in, uintptr_t address, const NrHostVTable *host) {
+  void *host_ctx = (void *)address;
   const NrHostApi *api = __atomic_load_n(&in->api, __ATOMIC_ACQUIRE);
   in->host_ctx = host_ctx;
   in->host = host;
@@ -164,13 +186,13 @@ static NrStr text(const void *ptr, uint32_t len) {
   return view;
 }
 
-NrBytes nrgo_set_state(const nrgo_instance *in, uint64_t sid, const void *key, uint32_t key_len, const void *value,
+nrgo_view nrgo_set_state(const nrgo_instance *in, uint64_t sid, const void *key, uint32_t key_len, const void *value,
                        uint64_t len) {
-  return in->state->set_state(in->host_ctx, sid, text(key, key_len), nr_bytes(value, len));
+  return view(in->state->set_state(in->host_ctx, sid, text(key, key_len), nr_bytes(value, len)));
 }
 
-NrBytes nrgo_get_state(const nrgo_instance *in, uint64_t sid, const void *key, uint32_t len) {
-  return in->state != NULL ? in->state->get_state(in->host_ctx, sid, text(key, len)) : nr_bytes(NULL, 0);
+nrgo_view nrgo_get_state(const nrgo_instance *in, uint64_t sid, const void *key, uint32_t len) {
+  return view(in->state != NULL ? in->state->get_state(in->host_ctx, sid, text(key, len)) : nr_bytes(NULL, 0));
 }
 
 int nrgo_log_enabled(const nrgo_instance *in, uint32_t level) {
@@ -205,6 +227,6 @@ uint64_t nrgo_remaining(const nrgo_instance *in, uint64_t sid) {
   return in->deadline != NULL ? in->deadline->remaining(in->host_ctx, sid) : NR_NO_DEADLINE;
 }
 
-NrBytes nrgo_config(const nrgo_instance *in) {
-  return in->config != NULL ? in->config->get(in->host_ctx) : nr_bytes(NULL, 0);
+nrgo_view nrgo_config(const nrgo_instance *in) {
+  return view(in->config != NULL ? in->config->get(in->host_ctx) : nr_bytes(NULL, 0));
 }
