@@ -36,7 +36,7 @@ demo: ## Build and run the main job: unary, streaming, state, throughput (15 s, 
 	$(EXAMPLE) demo
 
 .PHONY: examples
-examples: example-simple example-streaming example-state example-embed example-shared example-c ## Run all examples
+examples: example-simple example-streaming example-state example-embed example-shared example-c example-payloads ## Run all examples
 
 .PHONY: example-simple
 example-simple: ## Five calls at once that overlap
@@ -67,6 +67,9 @@ example-c: ## The smallest C plugin, through the Rust host
 .PHONY: toolchains
 toolchains: ## Install the compilers of Go and Zig plugins into the target directory, where they are not in PATH
 	@sh plugin-sdk/toolchains.sh "$(TARGET_DIR)/toolchains"
+.PHONY: example-payloads
+example-payloads: ## JSON, MessagePack, Protobuf, FlatBuffers, Cap'n Proto and rkyv, from host to plugin and back
+	$(CARGO) run --release -p nylon-ring-payloads-host
 
 # --- test ---
 
