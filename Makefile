@@ -73,17 +73,23 @@ example-payloads: ## JSON, MessagePack, Protobuf, FlatBuffers, Cap'n Proto and r
 
 # --- test ---
 
+# What only features bring.
+HOST_FEATURES = $(CARGO) test -p nylon-ring-host --all-features --test bytes --test http --test tower
+
 .PHONY: test
 test: ## Run all tests, doc tests included
 	$(need_cc)
 	$(need_cxx)
 	$(CARGO) test --workspace
+	$(HOST_FEATURES)
+	$(CARGO) test -p nylon-ring-host --all-features --doc
 
 .PHONY: test-all
 test-all: ## The same, verbose, with what tests print
 	$(need_cc)
 	$(need_cxx)
 	$(CARGO) test --workspace --verbose -- --nocapture
+	$(HOST_FEATURES) --verbose -- --nocapture
 
 # The models run optimized, with the assertions of the source.
 LOOM = RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
@@ -144,9 +150,9 @@ miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri; minute
 # The sanitizers see Rust and C: a C plugin is compiled with the sanitizer of the host that loads it, and finds its runtime in the
 # executable (-rdynamic). A plugin's file is gone once it is loaded, so in reports its frames have no names, only an offset:
 # `addr2line -fe <target directory>/<sanitizer>/*/debug/c-plugins/<library> <offset>` gives them.
-# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do.
+# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, and the safe code behind features.
 SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
-SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex $(LEFT_OUT))
+SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex bytes http tower $(LEFT_OUT))
 
 # ThreadSanitizer sees one process too, which leaves `shared` out, and reports correct code unless std is rebuilt (-Zbuild-std).
 # What measures memory (`memory::`) is left out: the sanitizer takes its own. The spare thread of a host is no leak.
@@ -226,6 +232,8 @@ fmt: ## Format all code
 .PHONY: clippy
 clippy: ## Lint everything; warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -p nylon-ring-host --all-targets -- -D warnings
+	$(CARGO) clippy -p nylon-ring-host --all-targets --all-features -- -D warnings
 	$(CARGO) clippy -p nylon-ring-loom-tests --features mutants --all-targets -- -D warnings
 	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" \
 		$(CARGO) clippy -p nylon-ring-runtime --lib -p nylon-ring-loom-tests --tests -- -D warnings
@@ -233,6 +241,7 @@ clippy: ## Lint everything; warnings are errors
 .PHONY: doc
 doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --all-features --no-deps
 
 .PHONY: ci
 ci: ## Everything that CI runs

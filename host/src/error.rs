@@ -185,6 +185,19 @@ pub enum NylonRingHostError {
         limit: u32,
     },
 
+    /// A header of an HTTP request holds bytes that are not UTF-8; text of the ABI is.
+    #[cfg(feature = "http")]
+    #[error("the value of the header {name} is not UTF-8, which the ABI demands; leave it out or encode it")]
+    HeaderNotText {
+        /// The header.
+        name: String,
+    },
+
+    /// A request whose parts HTTP does not allow: a method with blanks, a path without a slash, a header with a line break.
+    #[cfg(feature = "http")]
+    #[error("the request cannot be said in HTTP: {0}; check its method, path, query and headers")]
+    NotHttp(#[source] http::Error),
+
     /// As many calls are in flight as the host was built for.
     #[error("{limit} calls are in flight, which is the limit; wait for some to finish, or raise slots_per_shard")]
     TooManyInFlight {

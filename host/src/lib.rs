@@ -12,10 +12,20 @@
 //! | see what happens | [`NylonRingHost::metrics`] |
 //! | stop | [`NylonRingHost::shutdown`] |
 //!
+//! | feature | gives |
+//! | --- | --- |
+//! | `bytes` | a [`Payload`] becomes a `bytes::Bytes` without a copy |
+//! | `http` | conversions from and to requests, responses and statuses of the `http` crate |
+//! | `tower` | `PluginService`, a `tower::Service`; with `http` also `HttpService`, one of HTTP requests |
+//!
+//! None of them is on by default.
+//!
 //! Any executor will do: on tokio the reactor runs as a task of the runtime that calls, elsewhere on a thread of its own.
 
 mod admission;
 mod builder;
+#[cfg(feature = "bytes")]
+mod bytes;
 mod call;
 mod callbacks;
 mod clock;
@@ -25,6 +35,8 @@ mod dispatch;
 mod error;
 mod extensions;
 mod host;
+#[cfg(feature = "http")]
+mod http;
 mod idle;
 mod library_copy;
 mod loader;
@@ -37,6 +49,8 @@ mod shutdown;
 mod spare;
 mod stream;
 mod threads;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use nylon_ring::NrStatus;
 
@@ -53,3 +67,10 @@ pub use crate::{
     stream::{StreamFrame, StreamReceiver},
     threads::Reactors,
 };
+
+#[cfg(feature = "http")]
+pub use crate::http::{HttpView, http_response, http_status};
+#[cfg(all(feature = "http", feature = "tower"))]
+pub use crate::tower::HttpService;
+#[cfg(feature = "tower")]
+pub use crate::tower::{PluginFuture, PluginService};

@@ -1,0 +1,16 @@
+//! Payloads as `bytes::Bytes`.
+//!
+//! For the other direction nothing is needed: a [`RequestView`](crate::RequestView) borrows its body, from a `Bytes` as from anything
+//! else, and a `Bytes` that nobody shares becomes a `Vec<u8>` without a copy.
+
+use bytes::Bytes;
+
+use crate::payload::Payload;
+
+/// Without a copy of more than 40 bytes, without an allocation for none.
+impl From<Payload> for Bytes {
+    #[inline]
+    fn from(payload: Payload) -> Self {
+        payload.into_vec().into()
+    }
+}
