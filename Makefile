@@ -71,6 +71,11 @@ toolchains: ## Install the compilers of Go and Zig plugins into the target direc
 example-payloads: ## JSON, MessagePack, Protobuf, FlatBuffers, Cap'n Proto and rkyv, from host to plugin and back
 	$(CARGO) run --release -p nylon-ring-payloads-host
 
+.PHONY: example-gateway
+example-gateway: ## An HTTP server in front of the example plugin; prints what to ask it with curl (GATEWAY="--help" for its options)
+	$(call need,command -v curl,needs curl to ask it; get it by: apt-get install curl)
+	$(CARGO) run --release -p nylon-ring-gateway -- $(GATEWAY)
+
 # --- test ---
 
 # What only features bring.
@@ -205,6 +210,12 @@ soak: ## 100 million calls with everything that can go wrong, and exact books (m
 soak-short: ## The same for about 20 s
 	$(need_cc)
 	$(SOAK) --short
+
+.PHONY: gateway-load-short
+gateway-load-short: ## The gateway under wrk for 5 s: every request must be answered (needs wrk)
+	$(call need,command -v wrk,needs wrk; get it by: apt-get install wrk)
+	$(CARGO) build --release -p nylon-ring-gateway -p nylon-ring-plugin-example
+	examples/gateway/load.sh "$(TARGET_DIR)/release/gateway" 5
 
 # --- measure ---
 

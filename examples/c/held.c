@@ -6,6 +6,7 @@
  *   /third      answers the third call, the sixth, … with Ok "third", all others with Err
  *   /hold       holds the call
  *   /stream     a frame "first", then holds the stream
+ *   /broken     a frame "first", then Err with the text "broken"
  *   /release    answers all that is held: Ok "held", or a frame "last" and the end. Then answers with their number
  *   /cancelled  answers with the number of held calls that nobody wants any more, "-" where the host cannot tell
  */
@@ -124,6 +125,12 @@ static NrStatus with_status(uint64_t sid, NrBytes body)
     return NR_STATUS_OK;
 }
 
+static void broken(uint64_t sid)
+{
+    answer(sid, NR_STATUS_OK, "first");
+    answer(sid, NR_STATUS_ERR, "broken");
+}
+
 static void third(uint64_t sid)
 {
     pthread_mutex_lock(&lock);
@@ -147,6 +154,8 @@ static NrStatus handle(void *plugin_ctx, uint64_t sid, const NrRequest *req, NrB
         count_cancelled(sid);
     else if (nr_str_eq(req->path, "/third"))
         third(sid);
+    else if (nr_str_eq(req->path, "/broken"))
+        broken(sid);
     else if (nr_str_eq(req->path, "/request"))
         show(sid, req, body);
     else if (nr_str_eq(req->path, "/echo"))
