@@ -195,8 +195,11 @@ pub enum NylonRingHostError {
 
     /// A request whose parts HTTP does not allow: a method with blanks, a path without a slash, a header with a line break.
     #[cfg(feature = "http")]
-    #[error("the request cannot be said in HTTP: {0}; check its method, path, query and headers")]
-    NotHttp(#[source] http::Error),
+    #[error("the request cannot be said in HTTP: {reason}; check its method, path, query and headers")]
+    NotHttp {
+        /// What is wrong with it.
+        reason: String,
+    },
 
     /// As many calls are in flight as the host was built for.
     #[error("{limit} calls are in flight, which is the limit; wait for some to finish, or raise slots_per_shard")]

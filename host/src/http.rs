@@ -104,14 +104,16 @@ impl TryFrom<HighLevelRequest> for HttpRequest<Vec<u8>> {
     type Error = NylonRingHostError;
 
     fn try_from(request: HighLevelRequest) -> Result<Self, Self::Error> {
-        let HighLevelRequest { method, mut path, query, headers, body } = request;
-        if !query.is_empty() {
-            path.push('?');
-            path.push_str(&query);
-        }
-        let builder = HttpRequest::builder().method(method.as_str()).uri(path);
+        let HighLevelRequest { method, path, query, headers, body } = request;
+        let target = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+        let builder = HttpRequest::builder().method(method.as_str()).uri(target);
         let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
-        builder.body(body).map_err(NylonRingHostError::NotHttp)
+        let request = builder.body(body).map_err(|error| NylonRingHostError::NotHttp { reason: error.to_string() })?;
+        // What is no path may still be a URI: a host, or a path with a query or fragment of its own.
+        if request.uri().path() != path || request.uri().query().unwrap_or_default() != query {
+            return Err(NylonRingHostError::NotHttp { reason: format!("{path:?} is no path, or {query:?} no query") });
+        }
+        Ok(request)
     }
 }
 
@@ -154,7 +156,7 @@ impl NylonRingHostError {
         match self {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::TooManyInFlight { .. } | Self::ShuttingDown | Self::Closed => StatusCode::SERVICE_UNAVAILABLE,
-            Self::HeaderNotText { .. } | Self::NotHttp(_) => StatusCode::BAD_REQUEST,
+            Self::HeaderNotText { .. } | Self::NotHttp { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Refused { status: status @ (NrStatus::Invalid | NrStatus::Unsupported) } => http_status(*status),
             _ => StatusCode::INTERNAL_SERVER_ERROR,

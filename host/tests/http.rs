@@ -73,11 +73,15 @@ fn what_one_side_cannot_say_is_an_error() {
     assert!(Request::try_from(good.clone()).is_ok());
     for bad in [
         HighLevelRequest { method: "G T".into(), ..good.clone() },
-        HighLevelRequest { path: "a b".into(), ..good.clone() },
+        HighLevelRequest { path: "/a b".into(), ..good.clone() },
+        HighLevelRequest { path: "host".into(), ..good.clone() },
+        HighLevelRequest { path: "/a?b".into(), ..good.clone() },
+        HighLevelRequest { path: "/a#b".into(), ..good.clone() },
+        HighLevelRequest { query: "a#b".into(), ..good.clone() },
         HighLevelRequest { headers: vec![("k".into(), "a\nb".into())], ..good },
     ] {
         let error = Request::try_from(bad).unwrap_err();
-        assert!(matches!(error, NylonRingHostError::NotHttp(_)), "{error}");
+        assert!(matches!(error, NylonRingHostError::NotHttp { .. }), "{error}");
     }
 }
 
