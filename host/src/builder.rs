@@ -1,13 +1,18 @@
 //! Settings of a host, and how it comes to life.
 
-use std::{path::Path, ptr::NonNull, thread, time::Duration};
+use std::{
+    path::Path,
+    ptr::NonNull,
+    thread,
+    time::{Duration, Instant},
+};
 
 use nylon_ring_runtime::{Runtime, RuntimeBuilder};
 
 use crate::{
     admission::{Admission, Excess},
     context::Context,
-    deadline::Due,
+    deadline::{CallOptions, Due},
     error::NylonRingHostError,
     host::NylonRingHost,
     idle::Idle,
@@ -124,6 +129,21 @@ impl HostBuilder {
     pub fn load_in_place(mut self, yes: bool) -> Self {
         self.in_place = yes;
         self
+    }
+
+    /// The options of a call that begins now, wherever it is made in the end: a timeout becomes a deadline.
+    #[inline]
+    pub(crate) fn begin(&self, options: CallOptions) -> CallOptions {
+        match options.due.or(self.due) {
+            Some(Due::In(timeout)) => {
+                CallOptions { due: Some(Instant::now().checked_add(timeout).map_or(Due::Never, Due::At)) }
+            }
+            _ => options,
+        }
+    }
+
+    pub(crate) fn loads_in_place(&self) -> bool {
+        self.in_place
     }
 
     /// Loads and starts the plugin at `path`.

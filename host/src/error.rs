@@ -22,6 +22,33 @@ pub enum NylonRingHostError {
         usable: Vec<usize>,
     },
 
+    /// A plugin that is to be reloaded was to be loaded in place.
+    #[error(
+        "the plugin {} was to be loaded in place, and to be reloaded; a dynamic loader maps one file once, so leave out \
+         load_in_place",
+        path.display()
+    )]
+    ReloadInPlace {
+        /// The file that was to be loaded.
+        path: PathBuf,
+    },
+
+    /// No plugin of that name is registered.
+    #[error("no plugin is registered as {name:?}; there are {known:?}")]
+    UnknownPlugin {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+
+    /// A plugin of that name is registered already.
+    #[error("a plugin is registered as {name:?} already; reload it, remove it first, or choose another name")]
+    PluginExists {
+        /// The name.
+        name: String,
+    },
+
     /// The plugin's file is missing, is not a regular file, or cannot be read.
     #[error("cannot read the plugin {}: {source}; check the path and its permissions", path.display())]
     LibraryFile {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::Pending;
+use nylon_ring_runtime::{Pending, Reply};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -190,7 +190,31 @@ impl NylonRingHost {
         request: HighLevelRequest,
         options: CallOptions,
     ) -> Result<StreamReceiver, NylonRingHostError> {
-        self.inner.start_stream(&request, options).await
+        self.stream_ref(&request, options).await
+    }
+
+    /// As [`call_with`](Self::call_with), for who may have to make the call again elsewhere.
+    #[inline]
+    pub(crate) fn call_ref<'a, R: Request, P: From<Reply> + 'a>(
+        &'a self,
+        request: &'a R,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<(NrStatus, P), NylonRingHostError>> + 'a {
+        Call::new(&self.inner, request, options)
+    }
+
+    /// As [`call_stream_with`](Self::call_stream_with), in the same way.
+    pub(crate) async fn stream_ref(
+        &self,
+        request: &impl Request,
+        options: CallOptions,
+    ) -> Result<StreamReceiver, NylonRingHostError> {
+        self.inner.start_stream(request, options).await
+    }
+
+    /// Whether calls that wait are failed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.inner.context.runtime.is_closed()
     }
 
     /// As [`call_stream`](Self::call_stream), on a request that is borrowed.

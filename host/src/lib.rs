@@ -10,6 +10,7 @@
 //! | call without allocating | [`NylonRingHost::call_view`] |
 //! | choose sizes and limits | [`NylonRingHost::builder`] |
 //! | see what happens | [`NylonRingHost::metrics`] |
+//! | replace a plugin while it is called | [`ReloadableHost`] |
 //! | stop | [`NylonRingHost::shutdown`] |
 //!
 //! | feature | gives |
@@ -43,6 +44,7 @@ mod loader;
 mod metrics;
 mod payload;
 mod reactor;
+mod reload;
 mod request;
 mod seats;
 mod shutdown;
@@ -63,6 +65,7 @@ pub use crate::{
     idle::Idle,
     metrics::Metrics,
     payload::Payload,
+    reload::{ReloadableHost, Reloaded},
     request::{HighLevelRequest, RequestView},
     stream::{StreamFrame, StreamReceiver},
     threads::Reactors,

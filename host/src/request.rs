@@ -98,6 +98,13 @@ impl Request for HighLevelRequest {
     }
 }
 
+impl<T: Request> Request for &T {
+    #[inline(always)]
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+        (**self).with_abi(f)
+    }
+}
+
 impl Request for RequestView<'_> {
     #[inline(always)]
     fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
