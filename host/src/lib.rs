@@ -11,6 +11,7 @@
 //! | choose sizes and limits | [`NylonRingHost::builder`] |
 //! | see what happens | [`NylonRingHost::metrics`] |
 //! | replace a plugin while it is called | [`ReloadableHost`] |
+//! | have several, by name | [`Registry`] |
 //! | stop | [`NylonRingHost::shutdown`] |
 //!
 //! | feature | gives |
@@ -44,6 +45,7 @@ mod loader;
 mod metrics;
 mod payload;
 mod reactor;
+mod registry;
 mod reload;
 mod request;
 mod seats;
@@ -65,6 +67,7 @@ pub use crate::{
     idle::Idle,
     metrics::Metrics,
     payload::Payload,
+    registry::{PluginEntry, Registry},
     reload::{ReloadableHost, Reloaded},
     request::{HighLevelRequest, RequestView},
     stream::{StreamFrame, StreamReceiver},
