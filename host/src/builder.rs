@@ -13,10 +13,11 @@ use crate::{
     admission::{Admission, Excess},
     context::Context,
     deadline::{CallOptions, Due},
+    dispatch::Refusal,
     error::NylonRingHostError,
     host::NylonRingHost,
     idle::Idle,
-    loader,
+    loader::{self, LoadedPlugin},
     threads::{Reactors, Threads},
 };
 
@@ -31,6 +32,7 @@ pub struct HostBuilder {
     config: Vec<u8>,
     due: Option<Due>,
     in_flight: Option<(usize, Excess)>,
+    unload: Option<Duration>,
 }
 
 impl Default for HostBuilder {
@@ -45,6 +47,7 @@ impl Default for HostBuilder {
             config: Vec::new(),
             due: None,
             in_flight: None,
+            unload: None,
         }
     }
 }
@@ -142,6 +145,18 @@ impl HostBuilder {
         }
     }
 
+    /// Unmaps the library after the host's end, if the plugin says by `nylon.quiesce/1` within this time that none of its threads
+    /// runs its code any more. The default is to keep it mapped for ever, as is done with any plugin that does not say so.
+    ///
+    /// The host's end is when its last clone and its last stream have been dropped, whether or not it was shut down before. Hosts
+    /// that share a library (see [`instance_of`](Self::instance_of)) must all have been told to unload it.
+    ///
+    /// Only for plugins that keep their word: if code of one runs all the same, the process crashes.
+    pub fn unload_when_quiescent(mut self, within: Duration) -> Self {
+        self.unload = Some(within);
+        self
+    }
+
     pub(crate) fn loads_in_place(&self) -> bool {
         self.in_place
     }
@@ -154,22 +169,49 @@ impl HostBuilder {
     /// [`Runtime`](NylonRingHostError::Runtime) for a setting that is out of range, and
     /// [`NoSuchCore`](NylonRingHostError::NoSuchCore).
     pub fn load(self, path: impl AsRef<Path>) -> Result<NylonRingHost, NylonRingHostError> {
-        let path = path.as_ref();
-        let runtime = self.runtime.build().map_err(NylonRingHostError::Runtime)?;
-        let threads = Threads::new(&self.reactors)?;
-        let loaded = loader::load(path, self.in_place)?;
+        let (runtime, threads) = self.prepare()?;
+        let loaded = loader::load(path.as_ref(), self.in_place)?;
+        self.start(runtime, threads, loaded)
+    }
+
+    /// Starts another instance of the plugin of `host`, from the same library, if the plugin offers `nylon.instance/1`. It has rings
+    /// and settings of its own, and lives as long as it likes: neither needs the other.
+    ///
+    /// After its end the plugin frees it, if it also offers `nylon.quiesce/1` and says within
+    /// [the time](Self::unload_when_quiescent) that was set, or a minute, that its threads have stopped.
+    ///
+    /// # Errors
+    ///
+    /// [`InstancesUnsupported`](NylonRingHostError::InstancesUnsupported), [`InstanceRefused`](NylonRingHostError::InstanceRefused),
+    /// and as [`load`](Self::load), without those that come with a file.
+    pub fn instance_of(self, host: &NylonRingHost) -> Result<NylonRingHost, NylonRingHostError> {
+        let (runtime, threads) = self.prepare()?;
+        let instance = host.create_instance()?;
+        self.start(runtime, threads, instance)
+    }
+
+    /// What can fail without the plugin.
+    fn prepare(&self) -> Result<(Runtime, Option<Threads>), NylonRingHostError> {
+        let runtime = self.runtime.clone().build().map_err(NylonRingHostError::Runtime)?;
+        Ok((runtime, Threads::new(&self.reactors)?))
+    }
+
+    fn start(
+        self,
+        runtime: Runtime,
+        threads: Option<Threads>,
+        loaded: LoadedPlugin,
+    ) -> Result<NylonRingHost, NylonRingHostError> {
         let name = loaded.name.clone().into_boxed_str();
         let context = Context::leak(runtime, threads, self.idle, name, self.config.into_boxed_slice());
         // SAFETY: a context, and what it points to, lives for ever.
         unsafe { loaded.plugin.attach(NonNull::from(context.api())) };
         // SAFETY: as above; the functions of the table take any context that `host_ctx` gives out, from any thread.
         let started = unsafe { loaded.plugin.init(context.host_ctx(), NonNull::from(context.vtable())) };
-        started.map_err(|refusal| NylonRingHostError::InitRefused {
-            path: path.into(),
-            status: refusal.status,
-            raw: refusal.raw,
-        })?;
+        if let Err(Refusal { status, raw }) = started {
+            return Err(NylonRingHostError::InitRefused { path: loaded.path, status, raw });
+        }
         let admission = self.in_flight.map(|(calls, excess)| Admission::new(calls, excess));
-        Ok(NylonRingHost::new(context, loaded, self.due, admission))
+        Ok(NylonRingHost::new(context, loaded, self.due, admission, self.unload))
     }
 }

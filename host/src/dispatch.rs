@@ -5,12 +5,16 @@
 //! | `attach_host` | before `init` | once, if the plugin exports it |
 //! | `init` | before the first `handle` | once, if the plugin has it |
 //! | `handle` | between `init` and `shutdown`, from any thread | once a call |
-//! | `shutdown` | after the last `handle` | at most once, if the plugin has it |
+//! | `create` of `nylon.instance/1` | at any time | once an instance |
+//! | `check` of `nylon.health/1` | between `init` and `shutdown` | whenever somebody asks; one at a time |
+//! | `shutdown` | after the last `handle` and `check` | at most once, if the plugin has it |
+//! | `is_quiescent` of `nylon.quiesce/1` | after `shutdown` and the host | until it says yes, or the host has waited enough |
+//! | `destroy` of `nylon.instance/1` | after that, for an instance | once |
 //!
 //! Invariants:
 //!
-//! 1. The functions come from [`loader`](crate::loader), which checked them and never unmaps their library: they can
-//!    be called at any time, from any thread.
+//! 1. The functions come from [`loader`](crate::loader), which checked them, and from a library that this has a share in: it is
+//!    mapped as long as that, and they can be called at any time, from any thread.
 //! 2. What a function returns as a status is read as a `u32`. An [`NrStatus`] is formed here alone, and only from a
 //!    value that the ABI names; any other value becomes [`NrStatus::Err`].
 //! 3. `plugin_ctx` is never read, only handed back.
@@ -20,13 +24,20 @@
 use std::{
     ffi::{CStr, c_void},
     fmt,
-    ptr::NonNull,
-    sync::OnceLock,
+    ptr::{self, NonNull},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
-use nylon_ring::{NrAttachHostFn, NrGetExtensionFn, NrHostApi, NrHostVTable, NrRawHandleFn, NrRawInitFn, NrStatus};
+use nylon_ring::{
+    NrAttachHostFn, NrGetExtensionFn, NrHostApi, NrHostVTable, NrRawHandleFn, NrRawInitFn, NrStatus, NrStr,
+};
 
-use crate::{error::NylonRingHostError, request::AbiRequest};
+use crate::{
+    error::NylonRingHostError,
+    loader::Share,
+    offers::{Check, Destroy, Health, Instances, IsQuiescent},
+    request::AbiRequest,
+};
 
 /// A plugin's functions, looked up and checked once.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +79,28 @@ pub(crate) struct Plugin {
     plugin_ctx: *mut c_void,
     /// Set by whoever calls `shutdown`, before the call.
     shut_down: OnceLock<()>,
+    /// Held while the plugin is asked for its health.
+    checks: Mutex<()>,
+    /// That of the plugin's info; another one than `plugin_ctx` for an instance. Belongs to the plugin too.
+    first_ctx: *mut c_void,
+    /// Frees an instance.
+    destroy: Option<Destroy>,
+    /// There until the plugin is left. Declared last: functions go before it.
+    library: Option<Share>,
 }
+
+/// What is left of a plugin that was shut down and whose host is gone. Dropped, it stays for ever.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    plugin_ctx: *mut c_void,
+    first_ctx: *mut c_void,
+    is_quiescent: IsQuiescent,
+    destroy: Option<Destroy>,
+    library: Share,
+}
+
+// SAFETY: the ABI has a plugin's functions callable from any thread with its context.
+unsafe impl Send for Remains {}
 
 // SAFETY: the ABI has a plugin's functions callable from any thread with its context, which is only handed through
 // (invariant 3).
@@ -83,9 +115,26 @@ impl Plugin {
     /// # Safety
     ///
     /// * The functions and the context come from one and the same plugin, with the types that the ABI gives them.
-    /// * The plugin's library stays mapped as long as the process runs.
-    pub(crate) unsafe fn new(fns: PluginFns, plugin_ctx: *mut c_void) -> Self {
-        Self { fns, plugin_ctx, shut_down: OnceLock::new() }
+    /// * `library` is the one that they come from.
+    pub(crate) unsafe fn new(fns: PluginFns, plugin_ctx: *mut c_void, library: Share) -> Self {
+        let (shut_down, checks) = (OnceLock::new(), Mutex::new(()));
+        Self { fns, plugin_ctx, shut_down, checks, first_ctx: plugin_ctx, destroy: None, library: Some(library) }
+    }
+
+    /// Makes another instance, which has not been started. `None` if the plugin has been left.
+    ///
+    /// # Errors
+    ///
+    /// What `create` returned, if it was not `Ok`.
+    pub(crate) fn instance(&self, instances: Instances) -> Result<Option<Self>, Refusal> {
+        let Some(library) = &self.library else { return Ok(None) };
+        let library = library.another();
+        let mut plugin_ctx = ptr::null_mut();
+        // SAFETY: invariant 1; the plugin writes one pointer.
+        accepted(unsafe { (instances.create)(self.first_ctx, &raw mut plugin_ctx) })?;
+        // SAFETY: the functions are those of the same plugin, and the context is one that they take.
+        let instance = unsafe { Self::new(self.fns, plugin_ctx, library) };
+        Ok(Some(Self { first_ctx: self.first_ctx, destroy: Some(instances.destroy), ..instance }))
     }
 
     /// Hands the host's extensions to the plugin. Does nothing for a plugin that does not ask for them.
@@ -141,6 +190,20 @@ impl Plugin {
         NonNull::new(table.cast_mut())
     }
 
+    /// Asks the plugin how it is; `None` once it is being stopped.
+    pub(crate) fn health(&self, check: Check) -> Option<Health> {
+        let _one_at_a_time = self.checks.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shut_down.get().is_some() {
+            return None;
+        }
+        let mut detail = NrStr { ptr: ptr::null(), len: 0 };
+        // SAFETY: invariant 1; the plugin writes one view, if any.
+        let raw = unsafe { check(self.plugin_ctx, &raw mut detail) };
+        // SAFETY: the ABI has the text live until the next check, which waits; bad pointers and bytes are what is checked here.
+        let detail = unsafe { detail.as_str() }.map(str::to_owned).unwrap_or_default();
+        Some(Health { status: NrStatus::from_raw(raw).unwrap_or(NrStatus::Err), detail })
+    }
+
     /// Stops the plugin: the first call does, any further one does nothing.
     ///
     /// It may block for as long as the plugin likes. No [`handle`](Self::handle) may follow or be under way.
@@ -148,9 +211,48 @@ impl Plugin {
         if self.shut_down.set(()).is_err() {
             return;
         }
+        // A check that has begun ends before.
+        drop(self.checks.lock());
         if let Some(shutdown) = self.fns.shutdown {
             // SAFETY: invariant 1; `shut_down` lets one call through.
             unsafe { shutdown(self.plugin_ctx) }
+        }
+    }
+}
+
+impl Plugin {
+    /// Leaves a plugin that was shut down: what remains can be freed once it is quiescent. `None` if that cannot be known.
+    pub(crate) fn leave(&mut self, is_quiescent: Option<IsQuiescent>) -> Option<Remains> {
+        let Self { plugin_ctx, first_ctx, destroy, .. } = *self;
+        Some(Remains { plugin_ctx, first_ctx, is_quiescent: is_quiescent?, destroy, library: self.library.take()? })
+    }
+}
+
+impl Remains {
+    /// Whether this is one of several instances.
+    pub(crate) fn is_instance(&self) -> bool {
+        self.destroy.is_some()
+    }
+
+    /// Whether the plugin says that nobody runs its code or calls its host, or ever will. (It need not be asked again then.)
+    pub(crate) fn is_quiescent(&self) -> bool {
+        // SAFETY: invariant 1; the plugin was shut down, and is asked by the one who has its remains.
+        unsafe { (self.is_quiescent)(self.plugin_ctx) == 1 }
+    }
+
+    /// Frees the instance, and with `unmap` gives the share in the library back.
+    ///
+    /// # Safety
+    ///
+    /// The plugin has said that it is quiescent, and nobody else has a function or a table of it.
+    pub(crate) unsafe fn free(self, unmap: bool) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: invariant 1; the instance is quiescent, and this is the only call.
+            unsafe { destroy(self.first_ctx, self.plugin_ctx) };
+        }
+        if unmap {
+            // SAFETY: as the caller promises.
+            unsafe { self.library.release() };
         }
     }
 }

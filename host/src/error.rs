@@ -193,6 +193,28 @@ pub enum NylonRingHostError {
         raw: u32,
     },
 
+    /// Another instance was asked for, and the plugin does not offer `nylon.instance/1`.
+    #[error(
+        "the plugin {plugin:?} does not offer nylon.instance/1; load its library again, which gives it statics of its own"
+    )]
+    InstancesUnsupported {
+        /// The plugin's name for itself.
+        plugin: String,
+    },
+
+    /// The plugin did not make another instance.
+    #[error(
+        "the plugin {plugin:?} made no other instance: create returned {status:?} ({raw}); look into the plugin's own log"
+    )]
+    InstanceRefused {
+        /// The plugin's name for itself.
+        plugin: String,
+        /// What `create` returned; a value that the ABI does not name is `Err`.
+        status: NrStatus,
+        /// The same as a number.
+        raw: u32,
+    },
+
     /// A setting is out of range, or a shard's memory or doorbell could not be had.
     #[error("cannot set up the rings: {0}")]
     Runtime(#[source] RuntimeError),

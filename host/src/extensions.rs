@@ -68,7 +68,8 @@ impl Callback {
             Event::GivenUp => NR_EVENT_CANCELLED,
             Event::Writable => NR_EVENT_WRITABLE,
         };
-        // SAFETY: the plugin registered it with this `user`, its library stays mapped, and it is called once.
+        // SAFETY: the plugin registered it with this `user`; its library is mapped as long as the host or a reactor may come here
+        // (`unload.rs`, 1 and 3); and it is called once.
         unsafe { (self.function)(self.user, self.sid, event) }
     }
 }

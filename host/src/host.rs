@@ -3,7 +3,7 @@
 use std::{
     ffi::{CStr, c_void},
     future::Future,
-    path::Path,
+    path::{Path, PathBuf},
     ptr::NonNull,
     sync::Arc,
     time::Duration,
@@ -23,17 +23,20 @@ use crate::{
     error::NylonRingHostError,
     loader::LoadedPlugin,
     metrics::{self, Metrics},
+    offers::{Health, Offers},
     payload::Payload,
     request::{HighLevelRequest, Request, RequestView},
     shutdown,
     stream::StreamReceiver,
+    unload,
 };
 
 /// A host: one plugin, loaded and started, ready to be called from any thread and any executor.
 ///
 /// Clones share the plugin. When the last one is dropped, and with it the last [`StreamReceiver`], the plugin's `shutdown`
 /// runs on that thread; to choose when, and not to block, call [`shutdown`](Self::shutdown) before. The library stays mapped,
-/// because threads of the plugin may still be running its code.
+/// because threads of the plugin may still be running its code, unless it was [told](HostBuilder::unload_when_quiescent) to go when they have
+/// stopped.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), nylon_ring_host::NylonRingHostError> {
@@ -56,12 +59,16 @@ pub struct NylonRingHost {
 pub(crate) struct Inner {
     pub(crate) context: &'static Context,
     pub(crate) plugin: Plugin,
+    path: PathBuf,
     name: String,
     version: String,
     /// How long callers wait who say nothing else.
     due: Option<Due>,
     /// The places for calls in flight, if their number is limited.
     pub(crate) admission: Option<Admission>,
+    offers: Offers,
+    /// Within which time after the end its library is unmapped, if at all.
+    unload: Option<Duration>,
     /// Set when a shutdown has run its course.
     pub(crate) shut_down: OnceCell<()>,
 }
@@ -72,9 +79,24 @@ impl NylonRingHost {
         loaded: LoadedPlugin,
         due: Option<Due>,
         admission: Option<Admission>,
+        unload: Option<Duration>,
     ) -> Self {
-        let LoadedPlugin { name, version, plugin } = loaded;
-        Self { inner: Arc::new(Inner { context, plugin, name, version, due, admission, shut_down: OnceCell::new() }) }
+        let LoadedPlugin { path, name, version, plugin } = loaded;
+        let offers = Offers::look_up(|id| plugin.extension(id));
+        let shut_down = OnceCell::new();
+        let inner = Inner { context, plugin, path, name, version, due, admission, offers, unload, shut_down };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Another instance of the plugin, which has not been started.
+    pub(crate) fn create_instance(&self) -> Result<LoadedPlugin, NylonRingHostError> {
+        let Inner { plugin, path, name, version, offers, .. } = &*self.inner;
+        let unsupported = || NylonRingHostError::InstancesUnsupported { plugin: name.clone() };
+        let instances = offers.instances.ok_or_else(unsupported)?;
+        let refused =
+            |Refusal { status, raw }| NylonRingHostError::InstanceRefused { plugin: name.clone(), status, raw };
+        let plugin = plugin.instance(instances).map_err(refused)?.ok_or_else(unsupported)?;
+        Ok(LoadedPlugin { path: path.clone(), name: name.clone(), version: version.clone(), plugin })
     }
 
     /// Loads and starts the plugin at `path`, with default settings.
@@ -102,9 +124,16 @@ impl NylonRingHost {
     }
 
     /// The table of an extension that the plugin offers, by its id, or `None`. What it points to is the plugin's, and stays
-    /// valid for ever, because the library is never unmapped.
+    /// valid as long as a clone of this host or one of its streams lives; for ever, if the library is not
+    /// [unmapped](HostBuilder::unload_when_quiescent).
     pub fn plugin_extension(&self, id: &CStr) -> Option<NonNull<c_void>> {
         self.inner.plugin.extension(id)
+    }
+
+    /// Asks the plugin how it is, if it offers `nylon.health/1`; `None` if not, or once it is shut down. Plugins answer soon; those
+    /// that ask at the same time wait for each other.
+    pub fn health(&self) -> Option<Health> {
+        self.inner.plugin.health(self.inner.offers.check?)
     }
 
     /// A snapshot of all counters.
@@ -334,5 +363,8 @@ impl Drop for Inner {
         self.plugin.shutdown();
         self.context.seats.vacate();
         self.context.runtime.close();
+        if let Some(remains) = self.plugin.leave(self.offers.is_quiescent) {
+            unload::when_quiescent(self.context, remains, self.unload);
+        }
     }
 }

@@ -43,6 +43,7 @@ mod idle;
 mod library_copy;
 mod loader;
 mod metrics;
+mod offers;
 mod payload;
 mod reactor;
 mod registry;
@@ -55,6 +56,7 @@ mod stream;
 mod threads;
 #[cfg(feature = "tower")]
 mod tower;
+mod unload;
 
 pub use nylon_ring::NrStatus;
 
@@ -66,6 +68,7 @@ pub use crate::{
     host::NylonRingHost,
     idle::Idle,
     metrics::Metrics,
+    offers::Health,
     payload::Payload,
     registry::{PluginEntry, Registry},
     reload::{ReloadableHost, Reloaded},

@@ -7,8 +7,8 @@
 //!
 //! Invariants:
 //!
-//! 1. A library that was opened is never unmapped, not even when a later check fails: threads that it started (from a
-//!    constructor, from `init`) may still run its code, and nothing here can know.
+//! 1. A library that was opened is not unmapped, not even when a later check fails: threads that it started (from a
+//!    constructor, from `init`) may still run its code, and nothing here can know. The one exception is [`Share::release`].
 //! 2. The plugin's structs are read with unaligned reads and copied out once; a field past those that a plugin of any
 //!    ABI version has (`abi_version`, `struct_size`) is read only after both are checked.
 //! 3. No Rust enum is formed from the plugin's memory or returns: functions that return a status are typed to return
@@ -19,7 +19,8 @@
 use std::{
     error::Error,
     mem::{self, ManuallyDrop},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 #[cfg(windows)]
@@ -37,9 +38,36 @@ use crate::{
     library_copy::LibraryFile,
 };
 
+/// A share in a library that is mapped. Dropped, it keeps the library mapped for ever.
+#[derive(Debug)]
+pub(crate) struct Share(ManuallyDrop<Arc<Mapped>>);
+
+#[derive(Debug)]
+struct Mapped(ManuallyDrop<Library>);
+
+impl Share {
+    /// Another share in the same library.
+    pub(crate) fn another(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Gives the share back; the library is unmapped when that was the last one, and no other was dropped.
+    ///
+    /// # Safety
+    ///
+    /// Nobody runs code of the library, or will, on behalf of this share: no thread, no function that was taken from it.
+    pub(crate) unsafe fn release(self) {
+        if let Some(mapped) = Arc::into_inner(ManuallyDrop::into_inner(self.0)) {
+            drop(ManuallyDrop::into_inner(mapped.0));
+        }
+    }
+}
+
 /// A plugin whose library is mapped and checked, and that has not been started.
 #[derive(Debug)]
 pub(crate) struct LoadedPlugin {
+    /// The file that it was loaded from.
+    pub(crate) path: PathBuf,
     /// The plugin's name for itself.
     pub(crate) name: String,
     /// The plugin's version of itself.
@@ -60,7 +88,7 @@ pub(crate) fn load(path: &Path, in_place: bool) -> Result<LoadedPlugin, NylonRin
         .map_err(|error| NylonRingHostError::LibraryOpen { path: path.into(), reason: said(&error) })?;
     file.mapped();
     let symbols = Symbols::look_up(&library, path)?;
-    check(&symbols, path)
+    check(&symbols, Share(ManuallyDrop::new(Arc::new(Mapped(library)))), path)
 }
 
 /// Maps the library and runs its constructors. Invariants 1 and 4.
@@ -110,17 +138,17 @@ impl Symbols {
 }
 
 /// Asks the plugin for its info and checks it.
-fn check(symbols: &Symbols, path: &Path) -> Result<LoadedPlugin, NylonRingHostError> {
-    // SAFETY: the library is mapped for ever (invariant 1), and the ABI lets the entry function be called at any time.
+fn check(symbols: &Symbols, library: Share, path: &Path) -> Result<LoadedPlugin, NylonRingHostError> {
+    // SAFETY: the library is mapped (invariant 1), and the ABI lets the entry function be called at any time.
     let info = unsafe { (symbols.entry)() };
     let info = read_info(info, path)?;
     let name = read_text(info.name).map_err(|reason| NylonRingHostError::NameInvalid { path: path.into(), reason })?;
     let version =
         read_text(info.version).map_err(|reason| NylonRingHostError::VersionInvalid { path: path.into(), reason })?;
     let fns = read_functions(info.vtable, symbols, path)?;
-    // SAFETY: all of them come from this plugin's info and exports, whose library is mapped for ever (invariant 1).
-    let plugin = unsafe { Plugin::new(fns, info.plugin_ctx) };
-    Ok(LoadedPlugin { name, version, plugin })
+    // SAFETY: all of them come from this plugin's info and exports, and from its library.
+    let plugin = unsafe { Plugin::new(fns, info.plugin_ctx, library) };
+    Ok(LoadedPlugin { path: path.into(), name, version, plugin })
 }
 
 /// Copies the info out. Invariant 2.

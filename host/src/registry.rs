@@ -11,6 +11,7 @@ use nylon_ring::NrStatus;
 use crate::{
     builder::HostBuilder,
     error::NylonRingHostError,
+    offers::Health,
     payload::Payload,
     reload::{ReloadableHost, Reloaded},
     request::{HighLevelRequest, RequestView},
@@ -56,6 +57,8 @@ pub struct PluginEntry {
     pub version: String,
     /// How often it was loaded.
     pub generation: u64,
+    /// How it says that it is, if it does.
+    pub health: Option<Health>,
 }
 
 impl Registry {
@@ -171,7 +174,7 @@ impl Registry {
         host.shutdown(grace).await
     }
 
-    /// All plugins, in the order of their names.
+    /// All plugins, in the order of their names; those that offer `nylon.health/1` are asked how they are.
     pub fn list(&self) -> Vec<PluginEntry> {
         let entry = |(name, host): (&Arc<str>, &ReloadableHost)| {
             let (generation, host) = host.snapshot();
@@ -180,6 +183,7 @@ impl Registry {
                 plugin: host.name().to_owned(),
                 version: host.version().to_owned(),
                 generation,
+                health: host.health(),
             }
         };
         self.plugins.load().iter().map(entry).collect()

@@ -33,7 +33,7 @@ use std::{
     io, ptr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -58,6 +58,8 @@ pub(crate) struct Seats {
     owners: Mutex<Box<[Weak<()>]>>,
     /// Set when the host is dropped: reactors leave.
     vacated: AtomicBool,
+    /// How many reactors there are.
+    tenants: AtomicUsize,
 }
 
 type Owners<'a> = MutexGuard<'a, Box<[Weak<()>]>>;
@@ -172,6 +174,7 @@ impl Seats {
             homes: (0..shards).map(|_| home()).collect(),
             owners: Mutex::new((0..shards).map(|_| Weak::new()).collect()),
             vacated: AtomicBool::new(false),
+            tenants: AtomicUsize::new(0),
         }
     }
 
@@ -306,7 +309,7 @@ impl Seats {
         // Before the swap: whoever finds the shard insured relies on it.
         let handle = spare::handle().map_err(NylonRingHostError::ReactorThread)?;
         if !home.insured.swap(true, Ordering::SeqCst) {
-            handle.spawn(reactor::run(context, Tenancy { context, shard, epoch: INSURANCE, idle: 0 }));
+            handle.spawn(reactor::run(context, Tenancy::new(context, shard, INSURANCE)));
         }
         Ok(insurance)
     }
@@ -360,7 +363,7 @@ impl Seats {
         home.runtime.store(id, Ordering::Release);
         // A runtime that is going down drops what is spawned on it at once, and the tenancy with it, which takes the mutex.
         drop(owners);
-        let reactor = reactor::run(context, Tenancy { context, shard, epoch, idle: 0 });
+        let reactor = reactor::run(context, Tenancy::new(context, shard, epoch));
         match place {
             Place::Runtime(handle) => drop(handle.spawn(reactor)),
             Place::Own(threads) => threads.start(shard, reactor)?,
@@ -396,6 +399,14 @@ impl Seats {
     }
 }
 
+impl Seats {
+    /// Whether all reactors have left, of those that came before; after [`vacate`](Self::vacate), when nobody calls, no other comes.
+    pub(crate) fn is_empty(&self) -> bool {
+        // Ordering: Acquire; pairs with the Release in the drop of `Tenancy`: whatever the reactor did is done.
+        self.tenants.load(Ordering::Acquire) == 0
+    }
+}
+
 /// A reactor's right to serve a shard. Dropping it, as a runtime that goes down does with its tasks, gives the shard to the
 /// caretaker, unless another reactor has taken over.
 #[derive(Debug)]
@@ -408,6 +419,12 @@ pub(crate) struct Tenancy {
 }
 
 impl Tenancy {
+    fn new(context: &'static Context, shard: usize, epoch: u64) -> Self {
+        // Ordering: Relaxed; who looks for 0 does so after whoever might start reactors is gone.
+        context.seats.tenants.fetch_add(1, Ordering::Relaxed);
+        Self { context, shard, epoch, idle: 0 }
+    }
+
     /// What to do when nothing is left. The reactor that insures a shard sleeps at once: another one polls, if anybody drives it.
     pub(crate) fn idle(&self) -> Idle {
         if self.epoch == INSURANCE { Idle::Park } else { self.context.idle }
@@ -447,5 +464,7 @@ impl Drop for Tenancy {
             let mine = self.epoch;
             self.context.seats.take_care(self.context, self.shard, |_, epoch| epoch == mine);
         }
+        // Ordering: Release; pairs with the Acquire in `is_empty`.
+        self.context.seats.tenants.fetch_sub(1, Ordering::Release);
     }
 }
