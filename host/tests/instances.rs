@@ -61,7 +61,7 @@ async fn one_that_stays_keeps_the_library() {
     drop(other);
     until("the end of one", || seen.destroyed.load(SeqCst) == 1).await;
     drop(host);
-    seen.is_asked(1).await;
+    seen.is_asked(2).await;
     let (other, other_seen) = load(going()).await;
     drop(other);
     other_seen.sees_the_library_go().await;

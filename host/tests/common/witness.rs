@@ -64,10 +64,9 @@ impl Witness {
         self.unmapped.load(SeqCst) == 0
     }
 
-    /// Waits until the plugin has been asked so many times more whether it is quiescent.
+    /// Waits until the plugin has been asked so often in all whether it is quiescent.
     pub async fn is_asked(&self, times: u32) {
-        let before = self.asked.load(SeqCst);
-        until("the host to ask", || self.asked.load(SeqCst) >= before + times).await;
+        until("the host to ask", || self.asked.load(SeqCst) >= times).await;
     }
 }
 
