@@ -19,6 +19,7 @@ use crate::{
     idle::Idle,
     loader::{self, LoadedPlugin},
     threads::{Reactors, Threads},
+    watchdog::{Watchdog, Watching},
 };
 
 /// Settings of a [`NylonRingHost`].
@@ -33,6 +34,7 @@ pub struct HostBuilder {
     due: Option<Due>,
     in_flight: Option<(usize, Excess)>,
     unload: Option<Duration>,
+    watching: Option<Watching>,
 }
 
 impl Default for HostBuilder {
@@ -48,6 +50,7 @@ impl Default for HostBuilder {
             due: None,
             in_flight: None,
             unload: None,
+            watching: None,
         }
     }
 }
@@ -104,6 +107,16 @@ impl HostBuilder {
     /// microseconds and a system call each, and the core is busy.
     pub fn idle(mut self, idle: Idle) -> Self {
         self.idle = idle;
+        self
+    }
+
+    /// Has somebody look at all calls in flight once a period, off their path: [`NylonRingHost::in_flight`] knows their ages then, and
+    /// a `handle` that takes longer than `budget` is reported to `tracing` (target `nylon_ring::watchdog`) and counted
+    /// ([`slow_handles`](crate::Metrics::slow_handles)). The default is that nobody looks.
+    ///
+    /// A look costs some microseconds a thousand slots; calls pay nothing.
+    pub fn watch_calls(mut self, period: Duration, budget: Duration) -> Self {
+        self.watching = Some(Watching { period, budget });
         self
     }
 
@@ -204,6 +217,7 @@ impl HostBuilder {
     ) -> Result<NylonRingHost, NylonRingHostError> {
         let name = loaded.name.clone().into_boxed_str();
         let context = Context::leak(runtime, threads, self.idle, name, self.config.into_boxed_slice());
+        let watchdog = self.watching.map(|watching| Watchdog::start(context, watching)).transpose()?;
         // SAFETY: a context, and what it points to, lives for ever.
         unsafe { loaded.plugin.attach(NonNull::from(context.api())) };
         // SAFETY: as above; the functions of the table take any context that `host_ctx` gives out, from any thread.
@@ -212,6 +226,6 @@ impl HostBuilder {
             return Err(NylonRingHostError::InitRefused { path: loaded.path, status, raw });
         }
         let admission = self.in_flight.map(|(calls, excess)| Admission::new(calls, excess));
-        Ok(NylonRingHost::new(context, loaded, self.due, admission, self.unload))
+        Ok(NylonRingHost::new(context, loaded, self.due, admission, self.unload, watchdog))
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) state_errors: Counter,
     /// Calls of the other extensions that made no sense, or found no room.
     pub(crate) extension_errors: Counter,
+    /// Calls whose `handle` took longer than its budget.
+    pub(crate) slow_handles: Counter,
     vtable: NrHostVTable,
     api: Api,
 }
@@ -95,6 +97,7 @@ impl Context {
             late: Counter::new(),
             state_errors: Counter::new(),
             extension_errors: Counter::new(),
+            slow_handles: Counter::new(),
             vtable: callbacks::vtable(),
             api: Api(callbacks::api(std::ptr::null_mut())),
         }));

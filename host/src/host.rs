@@ -29,6 +29,7 @@ use crate::{
     shutdown,
     stream::StreamReceiver,
     unload,
+    watchdog::{self, InFlight, Watchdog},
 };
 
 /// A host: one plugin, loaded and started, ready to be called from any thread and any executor.
@@ -69,6 +70,8 @@ pub(crate) struct Inner {
     offers: Offers,
     /// Within which time after the end its library is unmapped, if at all.
     unload: Option<Duration>,
+    /// Who looks at calls in flight, if anybody does.
+    watchdog: Option<Arc<Watchdog>>,
     /// Set when a shutdown has run its course.
     pub(crate) shut_down: OnceCell<()>,
 }
@@ -80,11 +83,12 @@ impl NylonRingHost {
         due: Option<Due>,
         admission: Option<Admission>,
         unload: Option<Duration>,
+        watchdog: Option<Arc<Watchdog>>,
     ) -> Self {
         let LoadedPlugin { path, name, version, plugin } = loaded;
         let offers = Offers::look_up(|id| plugin.extension(id));
         let shut_down = OnceCell::new();
-        let inner = Inner { context, plugin, path, name, version, due, admission, offers, unload, shut_down };
+        let inner = Inner { context, plugin, path, name, version, due, admission, offers, unload, watchdog, shut_down };
         Self { inner: Arc::new(inner) }
     }
 
@@ -134,6 +138,12 @@ impl NylonRingHost {
     /// that ask at the same time wait for each other.
     pub fn health(&self) -> Option<Health> {
         self.inner.plugin.health(self.inner.offers.check?)
+    }
+
+    /// All calls and streams in flight now, the oldest first. Costs them nothing; how old they are is known where
+    /// [somebody looks](HostBuilder::watch_calls) from time to time.
+    pub fn in_flight(&self) -> Vec<InFlight> {
+        watchdog::in_flight(self.inner.context, self.inner.watchdog.as_deref())
     }
 
     /// A snapshot of all counters.

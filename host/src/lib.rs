@@ -9,7 +9,7 @@
 //! | --- | --- |
 //! | call without allocating | [`NylonRingHost::call_view`] |
 //! | choose sizes and limits | [`NylonRingHost::builder`] |
-//! | see what happens | [`NylonRingHost::metrics`] |
+//! | see what happens | [`NylonRingHost::metrics`], [`NylonRingHost::in_flight`] |
 //! | replace a plugin while it is called | [`ReloadableHost`] |
 //! | have several, by name | [`Registry`] |
 //! | stop | [`NylonRingHost::shutdown`] |
@@ -57,6 +57,7 @@ mod threads;
 #[cfg(feature = "tower")]
 mod tower;
 mod unload;
+mod watchdog;
 
 pub use nylon_ring::NrStatus;
 
@@ -75,6 +76,7 @@ pub use crate::{
     request::{HighLevelRequest, RequestView},
     stream::{StreamFrame, StreamReceiver},
     threads::Reactors,
+    watchdog::InFlight,
 };
 
 #[cfg(feature = "http")]

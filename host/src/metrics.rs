@@ -51,6 +51,8 @@ pub struct Metrics {
     pub state_errors: u64,
     /// Calls of the other extensions that made no sense, or found no room.
     pub extension_errors: u64,
+    /// Calls and streams whose `handle` was seen to take longer than its [budget](crate::HostBuilder::watch_calls).
+    pub slow_handles: u64,
     /// Results with a null `host_ctx`, in this whole process.
     pub null_context: u64,
     /// Turns that reactors took.
@@ -81,6 +83,7 @@ pub(crate) fn snapshot(context: &Context) -> Metrics {
         invalid_payload: context.invalid_payload.get(),
         state_errors: context.state_errors.get(),
         extension_errors: context.extension_errors.get(),
+        slow_handles: context.slow_handles.get(),
         null_context: NULL_CONTEXT.get(),
         reactor_turns: ring.turns,
         batches: ring.batches,

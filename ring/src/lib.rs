@@ -75,7 +75,7 @@ pub use crate::{
     buffer::Buffer,
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
-    metrics::{Counter, Metrics},
+    metrics::{Counter, InFlight, Metrics},
     pending::Pending,
     reactor::{Reactor, Turn},
     receiver::Receiver,

@@ -106,3 +106,13 @@ pub struct Metrics {
     /// Batches drained, by reactors and by callers that helped.
     pub batches: u64,
 }
+
+/// One call in flight, at the moment when it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// The call's sid.
+    pub sid: u64,
+    /// It has not been handed over yet: [`Pending::inline`](crate::Pending::inline) or its like has not returned.
+    pub handing_over: bool,
+}

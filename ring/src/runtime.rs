@@ -16,7 +16,7 @@ use crate::{
     error::RuntimeError,
     fences,
     ledger::Ledger,
-    metrics::Metrics,
+    metrics::{InFlight, Metrics},
     pending::Pending,
     reactor::Reactor,
     receiver::Receiver,
@@ -410,6 +410,21 @@ impl Runtime {
     /// Whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         *self.phase() == Phase::Closed
+    }
+
+    /// Looks at every call in flight, those among them that were answered or given up and still have their slot. Stops nobody; the
+    /// cost is a look at every slot. What comes or goes meanwhile is seen or not.
+    pub fn in_flight(&self) -> impl Iterator<Item = InFlight> + '_ {
+        let mask = self.layout.generation_mask();
+        let shards = self.shards.iter().enumerate().filter_map(|(index, shard)| Some((index, shard.get()?)));
+        shards.flat_map(move |(shard, slab)| {
+            slab.slab.slots().iter().enumerate().filter_map(move |(number, slot)| {
+                // The stage first: who frees a slot changes its word before its stage.
+                let handing_over = slot.is_at(Stage::HandingOver);
+                let (generation, used) = slot.census(mask);
+                used.then(|| InFlight { sid: self.layout.sid(generation, shard, number), handing_over })
+            })
+        })
     }
 
     /// A snapshot of all counters. Reads what others write, and stops nobody; the cost is a look at every slot.

@@ -272,3 +272,29 @@ fn settings_out_of_range_are_refused() {
         assert!(matches!(builder.build(), Err(RuntimeError::Setting { .. })));
     }
 }
+
+#[test]
+fn what_is_in_flight() {
+    let runtime = Runtime::builder().shards(2).slots(4).cells(2).build().unwrap();
+    let seen = |runtime: &Runtime| {
+        let mut seen: Vec<_> = runtime.in_flight().map(|call| (call.sid, call.handing_over)).collect();
+        seen.sort_unstable();
+        seen
+    };
+    assert_eq!(seen(&runtime), []);
+    let (mut call, mut frames) = (runtime.open(0).unwrap(), runtime.open_stream(1).unwrap());
+    let (unary, stream) = (call.sid(), frames.sid());
+    assert_eq!(seen(&runtime).iter().filter(|(_, handing_over)| *handing_over).count(), 2);
+    call.inline(|| assert!(seen(&runtime).contains(&(unary, true))));
+    frames.inline(|| assert!(seen(&runtime).contains(&(unary, false)) && seen(&runtime).contains(&(stream, true))));
+    assert!(seen(&runtime).contains(&(stream, false)));
+    runtime.send(unary, NrStatus::Ok, b"answered, and not taken");
+    drain(&runtime, 0);
+    assert_eq!(seen(&runtime).len(), 2);
+    assert!(call.try_take().is_some());
+    drop(frames);
+    assert_eq!(seen(&runtime), []);
+    let again = runtime.open(0).unwrap();
+    assert_eq!(seen(&runtime), [(again.sid(), true)]);
+    assert_ne!(again.sid(), unary);
+}

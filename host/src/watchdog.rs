@@ -1,0 +1,111 @@
+//! What calls in flight look like from outside, without a mark that a call would have to leave: how old they are, and which `handle`
+//! does not return.
+//!
+//! A task of the spare runtime looks at every slot once a *period*, and remembers when it saw a sid first. So an age is short of the
+//! truth by up to one period, and the call path does nothing for it. A call that comes and goes between two looks is not seen.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+
+use crate::{context::Context, error::NylonRingHostError, spare};
+
+/// One call or stream in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// Its sid, as the plugin was given it.
+    pub sid: u64,
+    /// How old it is at least, and at most one period more; `None` without [calls being watched](crate::HostBuilder::watch_calls), or
+    /// when it began after the last look.
+    pub age: Option<Duration>,
+    /// Whether the plugin's `handle` has not returned yet.
+    pub in_handle: bool,
+}
+
+/// How calls are watched.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watching {
+    pub(crate) period: Duration,
+    /// How long a `handle` may take.
+    pub(crate) budget: Duration,
+}
+
+/// What a host's watchdog has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Watchdog {
+    seen: Mutex<HashMap<u64, Seen>>,
+}
+
+/// One call that was in flight at the last look.
+#[derive(Debug)]
+struct Seen {
+    since: Instant,
+    /// Its `handle` was found to take too long.
+    reported: bool,
+}
+
+impl Watchdog {
+    /// Watches the calls of `context` until the watchdog is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`NylonRingHostError::ReactorThread`] when there is no thread for it.
+    pub(crate) fn start(context: &'static Context, watching: Watching) -> Result<Arc<Self>, NylonRingHostError> {
+        let watchdog = Arc::new(Self::default());
+        let spare = spare::handle().map_err(NylonRingHostError::ReactorThread)?;
+        spare.spawn(run(context, Arc::downgrade(&watchdog), watching));
+        Ok(watchdog)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, HashMap<u64, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at all calls in flight once.
+    fn look(&self, context: &Context, budget: Duration) {
+        let now = Instant::now();
+        let mut seen = self.seen();
+        let mut before = std::mem::take(&mut *seen);
+        for call in context.runtime.in_flight() {
+            let known = before.remove(&call.sid);
+            let mut call_seen = known.unwrap_or(Seen { since: now, reported: false });
+            let time = now.saturating_duration_since(call_seen.since);
+            if call.handing_over && time >= budget && !call_seen.reported {
+                call_seen.reported = true;
+                context.slow_handles.count();
+                tracing::warn!(
+                    target: "nylon_ring::watchdog",
+                    plugin = &*context.name,
+                    sid = call.sid,
+                    blocked_ms = time.as_millis() as u64,
+                    "handle does not return: it blocks the thread of its caller"
+                );
+            }
+            seen.insert(call.sid, call_seen);
+        }
+    }
+}
+
+async fn run(context: &'static Context, watchdog: Weak<Watchdog>, watching: Watching) {
+    loop {
+        tokio::time::sleep(watching.period).await;
+        // Held for as long as one look takes; the host may go meanwhile.
+        let Some(watchdog) = watchdog.upgrade() else { return };
+        watchdog.look(context, watching.budget);
+    }
+}
+
+/// All calls in flight now, the oldest first, those of unknown age last.
+pub(crate) fn in_flight(context: &Context, watchdog: Option<&Watchdog>) -> Vec<InFlight> {
+    let now = Instant::now();
+    let seen = watchdog.map(Watchdog::seen);
+    let age = |sid| Some(now.saturating_duration_since(seen.as_ref()?.get(&sid)?.since));
+    let all = context.runtime.in_flight();
+    let mut all: Vec<_> =
+        all.map(|call| InFlight { sid: call.sid, age: age(call.sid), in_handle: call.handing_over }).collect();
+    all.sort_by_key(|call| std::cmp::Reverse(call.age));
+    all
+}

@@ -1,0 +1,81 @@
+//! Calls in flight, seen from outside: which there are, how old they are, and which `handle` does not return.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+#[path = "common/witness.rs"]
+#[expect(dead_code, reason = "shared with other tests")]
+mod witness;
+
+use std::{sync::atomic::Ordering::SeqCst, thread, time::Duration};
+
+use common::LIMIT;
+use futures::executor::block_on;
+use nylon_ring_host::InFlight;
+use witness::{ask, load, staying, stream, until};
+
+const PERIOD: Duration = Duration::from_millis(5);
+
+on_both_runtimes!(nobody_looks, ages, a_handle_that_blocks, quick_handles_are_not_reported);
+
+/// What is in flight is known all the same, but not for how long.
+async fn nobody_looks() {
+    let (host, seen) = load(staying()).await;
+    assert_eq!(host.in_flight(), []);
+    let (held, _stream) = (ask(&host, "/hold"), stream(&host).await);
+    let look = async {
+        let calls = host.in_flight();
+        assert!(calls.iter().all(|call| call.age.is_none() && !call.in_handle), "{calls:?}");
+        assert_eq!(calls.len(), 2);
+        assert_ne!(calls[0].sid, calls[1].sid);
+        seen.release.store(1, SeqCst);
+    };
+    assert_eq!(futures::join!(held, look).0.unwrap(), "2");
+}
+
+async fn ages() {
+    let (host, seen) = load(staying().watch_calls(PERIOD, LIMIT)).await;
+    let first = stream(&host).await;
+    let old = host.in_flight()[0].sid;
+    until("an age", || host.in_flight()[0].age.is_some_and(|age| age >= 4 * PERIOD)).await;
+    let second = stream(&host).await;
+    until("another age", || host.in_flight().iter().all(|call| call.age.is_some())).await;
+    let calls = host.in_flight();
+    let [InFlight { sid, age: older, .. }, InFlight { age: younger, .. }] = calls[..] else { panic!("{calls:?}") };
+    assert!(sid == old && older > younger, "{calls:?}");
+    drop(first);
+    // What a slot is used for next does not inherit an age.
+    seen.release.store(1, SeqCst);
+    until("the end", || host.in_flight().iter().all(|call| call.sid != old)).await;
+    drop(second);
+    assert_eq!(host.metrics().slow_handles, 0);
+}
+
+async fn a_handle_that_blocks() {
+    let (host, seen) = load(staying().watch_calls(PERIOD, 4 * PERIOD)).await;
+    let caller = thread::spawn({
+        let host = host.clone();
+        move || block_on(ask(&host, "/block"))
+    });
+    until("the report", || host.metrics().slow_handles == 1).await;
+    let calls = host.in_flight();
+    let [InFlight { age: Some(age), in_handle: true, .. }] = calls[..] else { panic!("{calls:?}") };
+    assert!(age >= 4 * PERIOD);
+    smol::Timer::after(10 * PERIOD).await;
+    assert_eq!(host.metrics().slow_handles, 1, "it is reported once");
+    seen.release.store(1, SeqCst);
+    assert_eq!(caller.join().unwrap().unwrap(), "late");
+    assert_eq!(host.in_flight(), []);
+}
+
+/// A call that is in flight for long is not one whose `handle` blocks.
+async fn quick_handles_are_not_reported() {
+    const BUDGET: Duration = Duration::from_secs(1);
+
+    let (host, seen) = load(staying().watch_calls(PERIOD, BUDGET)).await;
+    let held = stream(&host).await;
+    until("an age", || host.in_flight()[0].age.is_some_and(|age| age >= BUDGET + 10 * PERIOD)).await;
+    assert_eq!(host.metrics().slow_handles, 0);
+    assert!(!host.in_flight()[0].in_handle);
+    seen.release.store(1, SeqCst);
+    drop(held);
+}
