@@ -215,6 +215,16 @@ pub enum NylonRingHostError {
         raw: u32,
     },
 
+    /// The plugin's file cannot be watched.
+    #[cfg(feature = "watch")]
+    #[error("cannot watch the plugin {}: {reason}; check its directory, and the system's limit on watches", path.display())]
+    FileWatch {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+
     /// A setting is out of range, or a shard's memory or doorbell could not be had.
     #[error("cannot set up the rings: {0}")]
     Runtime(#[source] RuntimeError),

@@ -127,6 +127,11 @@ impl NylonRingHost {
         &self.inner.version
     }
 
+    /// The file that the plugin was loaded from.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// The table of an extension that the plugin offers, by its id, or `None`. What it points to is the plugin's, and stays
     /// valid as long as a clone of this host or one of its streams lives; for ever, if the library is not
     /// [unmapped](HostBuilder::unload_when_quiescent).

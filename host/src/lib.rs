@@ -36,6 +36,8 @@ mod deadline;
 mod dispatch;
 mod error;
 mod extensions;
+#[cfg(feature = "watch")]
+mod file_watch;
 mod host;
 #[cfg(feature = "http")]
 mod http;
@@ -61,6 +63,8 @@ mod watchdog;
 
 pub use nylon_ring::NrStatus;
 
+#[cfg(feature = "watch")]
+pub use crate::file_watch::{FileWatch, FileWatcher};
 pub use crate::{
     admission::Excess,
     builder::HostBuilder,
