@@ -88,6 +88,7 @@ test: ## Run all tests, doc tests included
 	$(CARGO) test --workspace
 	$(HOST_FEATURES)
 	$(CARGO) test -p nylon-ring-host --all-features --doc
+	$(CARGO) test -p nylon-ring-host --features tracing --test trace
 
 .PHONY: test-all
 test-all: ## The same, verbose, with what tests print

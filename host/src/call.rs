@@ -23,6 +23,7 @@ use crate::{
     host::Inner,
     request::Request,
     seats::Insurance,
+    trace::CallSpan,
 };
 
 /// A call of the plugin, handed over when it is first polled; resolves to its status and payload, as a `P`.
@@ -71,7 +72,8 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
             Stage::Request(request) if this.options.due.is_none() && host.is_unbounded() => {
                 let mut pending = host.open()?;
                 let sid = pending.sid();
-                let handled = pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi)));
+                let span = CallSpan::open(host.context, sid, request);
+                let handled = span.run(|| pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi))));
                 this.stage = Stage::Done;
                 if let Err(error) = host.accepted(handled) {
                     pending.refuse();
@@ -80,7 +82,8 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
                 if let Some(answer) = pending.try_take() {
                     return Poll::Ready(finish(answer));
                 }
-                this.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds: None });
+                this.stage =
+                    Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds: None, span });
             }
             Stage::Request(_) | Stage::Queued(_) => {
                 if let Some(answered) = ready!(this.poll_bounded(cx)) {
@@ -148,7 +151,8 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         if let Some(deadline) = deadline {
             host.context.set_deadline(sid, deadline);
         }
-        let handled = pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi)));
+        let span = CallSpan::open(host.context, sid, request);
+        let handled = span.run(|| pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi))));
         if let Err(error) = host.accepted(handled) {
             pending.refuse();
             return Some(Err(error));
@@ -158,7 +162,7 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
             return Some(host.context.in_time(deadline, answer));
         }
         let bounds = Some(Box::new(Bounds { deadline, timer: Timer::default(), _place: place }));
-        self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds });
+        self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds, span });
         None
     }
 }
@@ -179,6 +183,7 @@ struct Answer {
     insurance: Option<Insurance>,
     /// Dropped after `pending`.
     bounds: Option<Box<Bounds>>,
+    span: CallSpan,
 }
 
 /// What bounds a call in flight.
@@ -192,7 +197,7 @@ struct Bounds {
 impl Answer {
     #[inline]
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, NylonRingHostError>> {
-        if let Poll::Ready(result) = Pin::new(&mut self.pending).poll(cx) {
+        if let Poll::Ready(result) = self.span.run(|| Pin::new(&mut self.pending).poll(cx)) {
             let deadline = self.bounds.as_ref().and_then(|bounds| bounds.deadline);
             return Poll::Ready(self.context.in_time(deadline, result));
         }

@@ -28,6 +28,7 @@ use crate::{
     request::{HighLevelRequest, Request, RequestView},
     shutdown,
     stream::StreamReceiver,
+    trace::CallSpan,
     unload,
     watchdog::{self, InFlight, Watchdog},
 };
@@ -256,6 +257,11 @@ impl NylonRingHost {
         self.inner.start_stream(request, options).await
     }
 
+    #[cfg(feature = "metrics")]
+    pub(crate) fn context(&self) -> &'static Context {
+        self.inner.context
+    }
+
     /// Whether calls that wait are failed.
     pub(crate) fn is_closed(&self) -> bool {
         self.inner.context.runtime.is_closed()
@@ -362,12 +368,13 @@ impl Inner {
         if let Some(deadline) = deadline {
             context.set_deadline(sid, deadline);
         }
-        let handled = receiver.inline(|| request.with_abi(|abi| self.plugin.handle(sid, abi)));
+        let span = CallSpan::open(context, sid, request);
+        let handled = span.run(|| receiver.inline(|| request.with_abi(|abi| self.plugin.handle(sid, abi))));
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();
             return Err(error);
         }
-        Ok(StreamReceiver::new(self.clone(), receiver, deadline, place))
+        Ok(StreamReceiver::new(self.clone(), receiver, deadline, place, span))
     }
 }
 

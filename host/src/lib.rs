@@ -45,6 +45,8 @@ mod idle;
 mod library_copy;
 mod loader;
 mod metrics;
+#[cfg(feature = "metrics")]
+mod metrics_export;
 mod offers;
 mod payload;
 mod reactor;
@@ -58,6 +60,7 @@ mod stream;
 mod threads;
 #[cfg(feature = "tower")]
 mod tower;
+mod trace;
 mod unload;
 mod watchdog;
 
@@ -65,6 +68,8 @@ pub use nylon_ring::NrStatus;
 
 #[cfg(feature = "watch")]
 pub use crate::file_watch::{FileWatch, FileWatcher};
+#[cfg(feature = "metrics")]
+pub use crate::metrics_export::MetricsExporter;
 pub use crate::{
     admission::Excess,
     builder::HostBuilder,

@@ -81,6 +81,10 @@ impl fmt::Debug for AbiRequest<'_> {
 
 /// Either form.
 pub(crate) trait Request {
+    /// The path.
+    #[cfg(feature = "tracing")]
+    fn path(&self) -> &str;
+
     /// Runs `f` on the ABI's view of this request.
     ///
     /// # Errors
@@ -90,6 +94,11 @@ pub(crate) trait Request {
 }
 
 impl Request for HighLevelRequest {
+    #[cfg(feature = "tracing")]
+    fn path(&self) -> &str {
+        &self.path
+    }
+
     #[inline(always)]
     fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
         let headers = self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str()));
@@ -99,6 +108,11 @@ impl Request for HighLevelRequest {
 }
 
 impl<T: Request> Request for &T {
+    #[cfg(feature = "tracing")]
+    fn path(&self) -> &str {
+        (**self).path()
+    }
+
     #[inline(always)]
     fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
         (**self).with_abi(f)
@@ -106,6 +120,11 @@ impl<T: Request> Request for &T {
 }
 
 impl Request for RequestView<'_> {
+    #[cfg(feature = "tracing")]
+    fn path(&self) -> &str {
+        self.path
+    }
+
     #[inline(always)]
     fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
         let parts = Parts { method: self.method, path: self.path, query: self.query, body: self.body };

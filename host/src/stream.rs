@@ -15,6 +15,7 @@ use nylon_ring_runtime::{Receiver, Reply};
 
 use crate::{
     admission::Place, deadline::Timer, error::NylonRingHostError, host::Inner, payload::Payload, seats::Insurance,
+    trace::CallSpan,
 };
 
 /// One frame of a stream.
@@ -40,12 +41,19 @@ pub struct StreamReceiver {
     timer: Timer,
     /// Given back with the last frame.
     place: Place,
+    span: CallSpan,
 }
 
 impl StreamReceiver {
-    pub(crate) fn new(host: Arc<Inner>, frames: Receiver<'static>, deadline: Option<Instant>, place: Place) -> Self {
+    pub(crate) fn new(
+        host: Arc<Inner>,
+        frames: Receiver<'static>,
+        deadline: Option<Instant>,
+        place: Place,
+        span: CallSpan,
+    ) -> Self {
         host.context.seats.ensure_drained(host.context, frames.shard());
-        Self { frames, host, error: None, insurance: None, deadline, timer: Timer::default(), place }
+        Self { frames, host, error: None, insurance: None, deadline, timer: Timer::default(), place, span }
     }
 
     /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
@@ -57,7 +65,7 @@ impl StreamReceiver {
     /// Polls for the next frame.
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
-        let error = match self.frames.poll_next(cx) {
+        let error = match self.span.run(|| self.frames.poll_next(cx)) {
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Ready(Some(Ok(reply))) if reply.is_overflow() => {
                 NylonRingHostError::Overflow { limit: self.host.context.runtime.buffer_limit() }
