@@ -31,6 +31,16 @@ help: ## List the targets
 all: ## Build everything
 	$(CARGO) build --workspace --all-targets
 
+CLI := -p nylon-ring-host --features cli
+
+.PHONY: cli
+cli: ## Build the command line tool, target/release/nylon-ring
+	$(CARGO) build --release $(CLI) --bin nylon-ring
+
+.PHONY: install
+install: ## Install the command line tool nylon-ring, by cargo
+	$(CARGO) install --path host --features cli --bin nylon-ring --locked
+
 .PHONY: demo
 demo: ## Build and run the main job: unary, streaming, state, throughput (15 s, once built)
 	$(EXAMPLE) demo
@@ -97,6 +107,11 @@ test-all: ## The same, verbose, with what tests print
 	$(CARGO) test --workspace --verbose -- --nocapture
 	$(HOST_FEATURES) --verbose -- --nocapture
 
+.PHONY: test-cli
+test-cli: ## Test the command line tool: each faulty plugin is found, each new project builds and passes (a minute or two)
+	$(need_cc)
+	$(CARGO) test $(CLI) --bin nylon-ring --test check --test cli
+
 # The models run optimized, with the assertions of the source.
 LOOM = RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true \
 	CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
@@ -159,6 +174,9 @@ miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri; minute
 # Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, and the safe code behind features.
 SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
 SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex bytes http tower $(LEFT_OUT))
+# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, and the tests of the tool.
+SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
+SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex check cli $(LEFT_OUT))
 
 # ThreadSanitizer sees one process too, which leaves `shared` out, and reports correct code unless std is rebuilt (-Zbuild-std).
 # What measures memory (`memory::`) is left out: the sanitizer takes its own. The spare thread of a host is no leak.
@@ -246,6 +264,7 @@ clippy: ## Lint everything; warnings are errors
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p nylon-ring-host --all-targets -- -D warnings
 	$(CARGO) clippy -p nylon-ring-host --all-targets --all-features -- -D warnings
+	$(CARGO) clippy $(CLI) --all-targets -- -D warnings
 	$(CARGO) clippy -p nylon-ring-loom-tests --features mutants --all-targets -- -D warnings
 	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" \
 		$(CARGO) clippy -p nylon-ring-runtime --lib -p nylon-ring-loom-tests --tests -- -D warnings
