@@ -77,6 +77,7 @@ example-c: ## The smallest C plugin, through the Rust host
 .PHONY: toolchains
 toolchains: ## Install the compilers of Go and Zig plugins into the target directory, where they are not in PATH
 	@sh plugin-sdk/toolchains.sh "$(TARGET_DIR)/toolchains"
+
 .PHONY: example-payloads
 example-payloads: ## JSON, MessagePack, Protobuf, FlatBuffers, Cap'n Proto and rkyv, from host to plugin and back
 	$(CARGO) run --release -p nylon-ring-payloads-host
@@ -91,11 +92,15 @@ example-gateway: ## An HTTP server in front of the example plugin; prints what t
 # What only features bring.
 HOST_FEATURES = $(CARGO) test -p nylon-ring-host --all-features --test bytes --test http --test tower
 
+# What needs no compiler but those of Rust, C and C++.
+CONFORMANCE := $(CARGO) test -p nylon-ring-conformance
+
 .PHONY: test
-test: ## Run all tests, doc tests included
+test: ## Run all tests but those of Go and Zig plugins (make test-languages), doc tests included
 	$(need_cc)
 	$(need_cxx)
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --exclude nylon-ring-conformance
+	$(CONFORMANCE) --lib --test c --test cpp --test cpp_header
 	$(HOST_FEATURES)
 	$(CARGO) test -p nylon-ring-host --all-features --doc
 	$(CARGO) test -p nylon-ring-host --features tracing --test trace
@@ -106,6 +111,12 @@ test-all: ## The same, verbose, with what tests print
 	$(need_cxx)
 	$(CARGO) test --workspace --verbose -- --nocapture
 	$(HOST_FEATURES) --verbose -- --nocapture
+
+.PHONY: test-languages
+test-languages: toolchains ## Run the suite that the plugins of every language pass, and compile their guides
+	$(need_cc)
+	$(need_cxx)
+	$(CONFORMANCE)
 
 .PHONY: test-cli
 test-cli: ## Test the command line tool: each faulty plugin is found, each new project builds and passes (a minute or two)
