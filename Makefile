@@ -283,7 +283,7 @@ clippy: ## Lint everything; warnings are errors
 .PHONY: doc
 doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc --workspace --no-deps
-	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --all-features --no-deps
+	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --lib --all-features --no-deps
 
 .PHONY: ci
 ci: ## Everything that CI runs
