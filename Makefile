@@ -73,7 +73,7 @@ example-c: ## The smallest C plugin, through the Rust host
 	$(need_cc)
 	$(EXAMPLE) simple -- examples/c/minimal.c
 
-# Tests that need them fail without them, and say so.
+# Tests of plugins in these languages fail without them, and say so.
 .PHONY: toolchains
 toolchains: ## Install the compilers of Go and Zig plugins into the target directory, where they are not in PATH
 	@sh plugin-sdk/toolchains.sh "$(TARGET_DIR)/toolchains"
@@ -106,7 +106,7 @@ test: ## Run all tests but those of Go and Zig plugins (make test-languages), do
 	$(CARGO) test -p nylon-ring-host --features tracing --test trace
 
 .PHONY: test-all
-test-all: ## The same, verbose, with what tests print
+test-all: toolchains ## The same, verbose, with what tests print
 	$(need_cc)
 	$(need_cxx)
 	$(CARGO) test --workspace --verbose -- --nocapture
