@@ -149,7 +149,9 @@ impl Rig {
 
     /// Whether the plugin has ended all that was given up.
     pub(crate) fn all_ended(&self, books: &Metrics) -> bool {
-        books.unknown_sid + books.late >= self.tally.given_up.load(Relaxed)
+        let answered = books.unknown_sid + books.late >= self.tally.given_up.load(Relaxed);
+        // What the plugin had sent before is given back by whoever drains it, perhaps a little later.
+        answered && (books.in_flight, books.buffered) == (0, 0)
     }
 
     /// The next frame of a stream.
