@@ -4,6 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use futures::executor::block_on;
@@ -48,4 +49,21 @@ fn nothing_points_nowhere() {
         }
     };
     thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(calls))));
+}
+
+#[test]
+fn instances_share_a_runtime_and_nothing_else() {
+    let first = NylonRingHost::builder().config("0").load(echo()).unwrap();
+    let another = |i: u32| NylonRingHost::builder().config(i.to_string()).instance_of(&first).unwrap();
+    let hosts = [first.clone(), another(1), another(2)];
+    each_has_its_own(&hosts);
+    assert!(hosts.iter().all(|host| host.health().unwrap().is_well()));
+
+    let [first, second, third] = hosts;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(first.shutdown(Duration::from_secs(60))).unwrap();
+    let view = RequestView { method: "GET", path: "/config", ..RequestView::default() };
+    for (host, wanted) in [(second, "1"), (third, "2")] {
+        assert_eq!(*block_on(host.call_view(view)).unwrap().1, *wanted.as_bytes(), "the others go on");
+    }
 }
