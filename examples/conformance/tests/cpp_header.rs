@@ -100,15 +100,26 @@ fn a_plugin_that_lacks_something_is_told_what() {
     }
 }
 
-/// gcc makes the statics of templates and inline functions unique in a process, for all copies of a library.
+/// gcc makes the statics of templates and inline functions unique in a process, for all copies of a library that export them.
 #[test]
 fn each_load_has_statics_of_its_own() {
-    let library = scratch("visible-echo.so");
-    let compiled = compile(&workspace().join("examples/cpp/echo.cpp"), &["-shared", "-fPIC"], &library);
+    let source = scratch("visible.cpp");
+    let text = r#"
+        #include <nylon_ring.hpp>
+        struct Visible {
+          explicit Visible(const nylon_ring::Host &with) : host(with) {}
+          void handle(const nylon_ring::Request &, nylon_ring::Call call) { call.reply(host.config()); }
+          nylon_ring::Host host;
+        };
+        NYLON_RING_PLUGIN(Visible, "visible", "1");
+    "#;
+    fs::write(&source, text).unwrap();
+    let library = source.with_extension("so");
+    let compiled = compile(&source, &["-shared", "-fPIC"], &library);
     assert!(compiled.status.success(), "{}", said(&compiled));
     let hosts = ["first", "second"].map(|config| NylonRingHost::builder().config(config).load(&library).unwrap());
     for (host, config) in hosts.iter().zip(["first", "second"]) {
-        let (_, answer) = block_on(host.call_view(RequestView { path: "/config", ..RequestView::default() })).unwrap();
+        let (_, answer) = block_on(host.call_view(RequestView::default())).unwrap();
         assert_eq!(answer, config);
     }
 }
