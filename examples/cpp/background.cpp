@@ -1,8 +1,8 @@
 /*
  * Answers from threads of its own. What the paths mean stands in examples/README.md.
  *
- *     c++ -std=c++17 -shared -fPIC -fvisibility=hidden -pthread -I abi/include -I plugin-sdk/cpp/include \
- *         -o libbackground.so examples/cpp/background.cpp
+ *     g++ -std=c++17 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -pthread -I abi/include \
+ *         -I plugin-sdk/cpp/include -o libbackground.so examples/cpp/background.cpp
  */
 #include <nylon_ring.hpp>
 

@@ -1,8 +1,8 @@
 /*
  * Answers each request with what it was, inside handle. What the paths mean stands in examples/README.md.
  *
- *     c++ -std=c++17 -shared -fPIC -fvisibility=hidden -I abi/include -I plugin-sdk/cpp/include \
- *         -o libecho.so examples/cpp/echo.cpp
+ *     g++ -std=c++17 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -I abi/include \
+ *         -I plugin-sdk/cpp/include -o libecho.so examples/cpp/echo.cpp
  */
 #include <nylon_ring.hpp>
 

@@ -1,8 +1,8 @@
 /*
  * Answers with streams, sent from a thread of its own. What the paths mean stands in examples/README.md.
  *
- *     c++ -std=c++17 -shared -fPIC -fvisibility=hidden -pthread -I abi/include -I plugin-sdk/cpp/include \
- *         -o libstreaming.so examples/cpp/streaming.cpp
+ *     g++ -std=c++17 -shared -fPIC -fvisibility=hidden -fno-gnu-unique -pthread -I abi/include \
+ *         -I plugin-sdk/cpp/include -o libstreaming.so examples/cpp/streaming.cpp
  */
 #include <nylon_ring.hpp>
 

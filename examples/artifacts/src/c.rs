@@ -69,7 +69,8 @@ pub fn c_plugin(source: &Path, defines: &[(&str, Option<&str>)]) -> Result<PathB
     built(Language::C, source, defines)
 }
 
-/// As [`c_plugin`], of one C++ file, as C++17 and with the headers of `plugin-sdk/cpp`. Names are hidden unless exported.
+/// As [`c_plugin`], of one C++ file, as C++17 and with the headers of `plugin-sdk/cpp`. Names are hidden unless exported, and none is
+/// unique in the process: a library that has one is never unmapped.
 ///
 /// # Errors
 /// As [`c_plugin`], for a C++ compiler.
@@ -142,9 +143,13 @@ fn compiler(language: Language, defines: &[(&str, Option<&str>)]) -> Result<Comm
         .cargo_warnings(false);
     match language {
         Language::C => build.std("c11"),
-        Language::Cpp => {
-            build.cpp(true).cpp_link_stdlib(None).std("c++17").flag("-Wconversion").flag("-fvisibility=hidden")
-        }
+        Language::Cpp => build
+            .cpp(true)
+            .cpp_link_stdlib(None)
+            .std("c++17")
+            .flag("-Wconversion")
+            .flag("-fvisibility=hidden")
+            .flag_if_supported("-fno-gnu-unique"),
     };
     for (name, value) in defines {
         build.define(name, *value);
