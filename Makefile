@@ -276,6 +276,7 @@ clippy: ## Lint everything; warnings are errors
 	$(CARGO) clippy -p nylon-ring-host --all-targets -- -D warnings
 	$(CARGO) clippy -p nylon-ring-host --all-targets --all-features -- -D warnings
 	$(CARGO) clippy $(CLI) --all-targets -- -D warnings
+	$(CARGO) clippy -p nylon-ring-sdk --no-default-features -- -D warnings
 	$(CARGO) clippy -p nylon-ring-loom-tests --features mutants --all-targets -- -D warnings
 	RUSTFLAGS="--cfg nylon_loom" CARGO_TARGET_DIR="$(TARGET_DIR)/loom" \
 		$(CARGO) clippy -p nylon-ring-runtime --lib -p nylon-ring-loom-tests --tests -- -D warnings
@@ -284,6 +285,8 @@ clippy: ## Lint everything; warnings are errors
 doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc --workspace --no-deps
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --lib --all-features --no-deps
+	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --all-features --no-deps
+	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-sdk --all-features --no-deps
 
 .PHONY: ci
 ci: ## Everything that CI runs

@@ -12,6 +12,41 @@ pub enum Error {
         /// The plugin's reason.
         reason: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The plugin cannot use its configuration. Made by [`Error::config`].
+    #[error("the plugin's configuration cannot be used: {reason}")]
+    Config {
+        /// What is wrong with it.
+        reason: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A frame was not sent, because the stream's window is full: its receiver is slower than the plugin.
+    #[error("the stream's window is full")]
+    WindowFull,
+    /// Nothing was sent, because the call is over, or nobody waits for it any more.
+    #[error("the call is over, or was given up")]
+    Closed,
+    /// A frame was not sent, because it is longer than the host's buffer limit.
+    #[error("the host refused the frame")]
+    FrameRefused,
+    /// The plugin did not start in a [`MockHost`](crate::testing::MockHost).
+    #[cfg(feature = "testing")]
+    #[error("the plugin did not start (`init` returned {status}): {log}")]
+    NotStarted {
+        /// What `init` returned.
+        status: u32,
+        /// What the plugin logged meanwhile.
+        log: String,
+    },
+    /// The plugin refused a request of a [`MockHost`](crate::testing::MockHost): it does not run.
+    #[cfg(feature = "testing")]
+    #[error("the plugin refused the request (`handle` returned {status})")]
+    Refused {
+        /// What `handle` returned.
+        status: u32,
+    },
+    /// The plugin did not answer a [`MockHost`](crate::testing::MockHost) in time.
+    #[cfg(feature = "testing")]
+    #[error("the plugin has not answered in time")]
+    NoAnswer,
     /// The host keeps no state for calls.
     #[error("the host does not offer per-call state (the extension `nylon.state/1`)")]
     StateUnsupported,
@@ -46,5 +81,18 @@ impl Error {
     /// ```
     pub fn start(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Start { reason: reason.into() }
+    }
+
+    /// The configuration cannot be used, because of `reason`: an error of any kind, or a text. For plugins that check
+    /// more than the type says.
+    ///
+    /// ```
+    /// use nylon_ring_sdk::Error;
+    ///
+    /// let error = Error::config("`retries` must not be above 9");
+    /// assert_eq!(error.to_string(), "the plugin's configuration cannot be used: `retries` must not be above 9");
+    /// ```
+    pub fn config(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Config { reason: reason.into() }
     }
 }

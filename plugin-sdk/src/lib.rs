@@ -2,7 +2,7 @@
 //!
 //! A plugin is a type that implements [`Plugin`], exported by [`plugin!`] from a crate of the type `cdylib`:
 //!
-//! ```
+//! ```standalone_crate
 //! use std::{thread, time::Duration};
 //!
 //! use nylon_ring_sdk::{Call, Error, Failure, Host, Plugin, Request, plugin};
@@ -10,7 +10,9 @@
 //! struct Greeter;
 //!
 //! impl Plugin for Greeter {
-//!     fn new(_host: &Host) -> Result<Self, Error> {
+//!     type Config = ();
+//!
+//!     fn new(_config: (), _host: &Host) -> Result<Self, Error> {
 //!         Ok(Self)
 //!     }
 //!
@@ -33,6 +35,13 @@
 //! # fn main() {}
 //! ```
 //!
+//! The features:
+//!
+//! | feature | for |
+//! | --- | --- |
+//! | `json` (default) | a [`Config`] of any type that serde reads |
+//! | `testing` | `testing::MockHost`: a host for unit tests |
+//!
 //! # What the SDK sees to
 //!
 //! * **Every call is answered, exactly once.** All that ends a [`Call`] or a [`StreamSender`] consumes it, and one that
@@ -44,61 +53,55 @@
 //!   handler; a [`State`] ends with its call.
 //! * **No panic reaches the host.** That needs unwinding: a plugin built with `panic = "abort"` takes the host down
 //!   with it.
-//! * **Calls out of order are refused**: `init` a second time or after `shutdown`, `handle` before `init`. One image
-//!   of a library serves one host; a host that loads it again loads a copy of the file.
+//! * **Calls out of order are refused**: `init` a second time or after `shutdown`, `handle` before `init`. One instance
+//!   serves one host; for another host, or another configuration, a host makes another instance, or loads a copy of the
+//!   file.
+//! * **Every extension of the host is optional.** Where one is missing, what needs it does without, as each method says.
+//! * **The shortest path is short.** A handler that answers before it returns costs no allocation, no lock, no copy but the
+//!   host's own of the result, and no atomic read-modify-write.
 //!
 //! # What the plugin sees to
 //!
 //! [`Plugin::call`] runs on a thread of the host and must never block, sleep or wait. `nylon-ring-plugin-example` shows
 //! how one timer thread serves any number of waiting calls.
 //!
-//! # Streams
-//!
-//! ```
-//! # use nylon_ring_sdk::Call;
-//! fn count(call: Call) {
-//!     let mut stream = call.stream();
-//!     for i in 1..=3 {
-//!         stream.send(format!("frame {i}"));
-//!     }
-//!     stream.end(); // without it the stream would end with an error
-//! }
-//! ```
-//!
-//! # State
-//!
-//! The host can keep a small map of bytes for each call, until it is over: [`Call::state`].
-//!
-//! ```
-//! # use nylon_ring_sdk::{Call, Error};
-//! fn remember(call: &Call) -> Result<(), Error> {
-//!     call.state().set("user", "ada")?;
-//!     assert_eq!(call.state().get("user")?.as_deref(), Some(&b"ada"[..]));
-//!     Ok(())
-//! }
-//! ```
+//! [`Plugin::shutdown`] stops the plugin's threads and waits for them: a host may unload the library afterwards.
 
+mod buffer;
 mod call;
+mod config;
 mod error;
 mod ffi;
 mod host;
 mod lifecycle;
+mod log;
+mod macros;
 mod plugin;
 mod request;
+mod scope;
 mod state;
+mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 
-pub use call::{Call, Failure, StreamSender};
+pub use buffer::{FrameBuffer, ReplyBuffer};
+pub use call::{Call, Failure};
+pub use config::{Config, RawConfig};
 pub use error::Error;
+pub use ffi::{Event, Watch};
 pub use host::Host;
+pub use log::Level;
+pub use nylon_ring::NrStatus;
 pub use plugin::Plugin;
 pub use request::{Headers, OwnedRequest, Request};
 pub use state::State;
+pub use stream::StreamSender;
 
 /// What [`plugin!`] expands to; not for use by hand.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::{
-        ffi::{attach, info},
+        ffi::{Exports, exports},
         lifecycle::Instance,
     };
     pub use nylon_ring::{NrHostApi, NrPluginInfo};

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use nylon_ring::{NR_ABI_VERSION, NrHeaderRef};
+use nylon_ring::{EXT_HEALTH, EXT_INSTANCE, EXT_QUIESCE, EXT_STATE, NR_ABI_VERSION, NrHeaderRef};
 use nylon_ring_sdk::{Call, Error, Failure, Host, Plugin, Request, StreamSender, plugin};
 use support::{Driver, ERR, INVALID, OK, STREAM_END, UNSUPPORTED, sent};
 
@@ -19,7 +19,9 @@ struct Answers {
 }
 
 impl Plugin for Answers {
-    fn new(host: &Host) -> Result<Self, Error> {
+    type Config = ();
+
+    fn new(_config: (), host: &Host) -> Result<Self, Error> {
         let (background, calls) = mpsc::channel::<Call>();
         thread::spawn(move || {
             for call in calls {
@@ -174,6 +176,11 @@ fn the_info_is_that_of_the_package_and_always_the_same() {
     let version = unsafe { info.version.as_str() };
     assert_eq!(version, Ok(env!("CARGO_PKG_VERSION")));
     assert!(std::ptr::eq(info, nylon_ring_get_plugin_v1()));
+    for (id, offered) in [(EXT_INSTANCE, true), (EXT_QUIESCE, true), (EXT_HEALTH, true), (EXT_STATE, false)] {
+        // SAFETY: the plugin's own context, and an id that ends with NUL.
+        let table = unsafe { nylon_ring_get_extension_v1(info.plugin_ctx, id.as_ptr()) };
+        assert_eq!(!table.is_null(), offered, "{id:?}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod support;
 
 use std::{
-    ffi::c_void,
+    ffi::{CStr, c_char, c_void},
     ptr,
     sync::{
         Mutex,
@@ -12,12 +12,15 @@ use std::{
     },
 };
 
-use nylon_ring::{NrBytes, NrHeader, NrHostApi, NrHostVTable, NrRequest, NrStr};
-use nylon_ring_sdk::{
-    __private::{Instance, NrPluginInfo, attach, info},
-    Call, Error, Host, Plugin, Request,
+use nylon_ring::{
+    EXT_HEALTH, EXT_INSTANCE, EXT_QUIESCE, EXT_STATE, NrBytes, NrHeader, NrHealthExt, NrHostApi, NrHostVTable,
+    NrInstanceExt, NrQuiesceExt, NrRequest, NrStr,
 };
-use support::{Driver, ERR, INVALID, OK, sent};
+use nylon_ring_sdk::{
+    __private::{Exports, Instance, exports},
+    Call, Error, Host, Level, Plugin, Request, Watch,
+};
+use support::{Driver, ERR, INVALID, OK, STREAM_END, sent};
 
 /// Keeps the calls of `/keep`, answers all others, and counts its shutdowns.
 struct Keeper {
@@ -30,7 +33,9 @@ static KEPT: Mutex<Vec<Call>> = Mutex::new(Vec::new());
 static SHUTDOWNS: AtomicUsize = AtomicUsize::new(0);
 
 impl Plugin for Keeper {
-    fn new(host: &Host) -> Result<Self, Error> {
+    type Config = ();
+
+    fn new(_config: (), host: &Host) -> Result<Self, Error> {
         Ok(Self { kept: &KEPT, shutdowns: &SHUTDOWNS, state: host.has_state() })
     }
 
@@ -56,8 +61,8 @@ impl Plugin for Keeper {
 macro_rules! driver {
     ($plugin:ty) => {{
         static INSTANCE: Instance<$plugin> = Instance::new();
-        static INFO: NrPluginInfo = info(&INSTANCE, "test", "0");
-        Driver::new(&INFO)
+        static EXPORTS: Exports = exports(&INSTANCE, "test", "0");
+        Driver::new(&EXPORTS.info)
     }};
 }
 
@@ -180,26 +185,132 @@ fn a_host_without_extensions_has_no_state() {
 
 #[test]
 fn attach_takes_only_what_can_be_read() {
-    let driver = driver!(Keeper);
+    static INSTANCE: Instance<Keeper> = Instance::new();
+    static EXPORTS: Exports = exports(&INSTANCE, "test", "0");
+    let (driver, attach) = (Driver::new(&EXPORTS.info), EXPORTS.attach);
     let plugin = driver.info.plugin_ctx;
     let too_small = NrHostApi { struct_size: 8, ..*driver.api() };
     let no_function = NrHostApi { get_extension: None, ..*driver.api() };
     for api in [ptr::null(), ptr::without_provenance(4), &raw const too_small, &raw const no_function] {
         // SAFETY: the plugin's own context; what is not null and aligned can be read.
-        unsafe { attach::<Keeper>(plugin, api) };
+        unsafe { attach(plugin, api) };
     }
     // SAFETY: a null context is refused.
-    unsafe { attach::<Keeper>(ptr::null_mut(), driver.api()) };
+    unsafe { attach(ptr::null_mut(), driver.api()) };
     // SAFETY: the plugin's own context, and an `NrHostApi` that is never freed.
-    unsafe { attach::<Keeper>(plugin, driver.api()) };
+    unsafe { attach(plugin, driver.api()) };
     assert_eq!(driver.init(), OK);
     assert_eq!(driver.call("/", 1), [sent(OK, "stored")]);
+}
+
+#[test]
+fn tables_that_are_broken_are_not_used() {
+    struct Logs;
+    impl Plugin for Logs {
+        type Config = ();
+        fn new(_config: (), host: &Host) -> Result<Self, Error> {
+            assert!(!host.log(Level::Error, "", "") && !host.logs(Level::Error) && !host.has_state());
+            Ok(Self)
+        }
+        fn call(&self, _req: Request<'_>, call: Call) {
+            assert!(!call.is_cancelled() && call.deadline().is_none());
+            assert_eq!(call.on_cancel(|_| panic!("called")), Watch::Unsupported);
+            let mut stream = call.stream();
+            assert_eq!(stream.credits(), u64::MAX);
+            assert_eq!(stream.on_writable(|_| panic!("called")), Watch::Unsupported);
+            stream.buffer(1).commit(1);
+            stream.end();
+        }
+    }
+
+    /// Whatever table is asked for: too small, or without functions, or not aligned.
+    unsafe extern "C" fn broken(host_ctx: *mut c_void, _id: *const c_char) -> *const c_void {
+        static SMALL: [u64; 8] = [8; 8];
+        static EMPTY: [u64; 8] = [64, 0, 0, 0, 0, 0, 0, 0];
+        match host_ctx.addr() {
+            1 => SMALL[1..].as_ptr().cast(),
+            2 => EMPTY[..].as_ptr().cast(),
+            _ => ptr::without_provenance(4),
+        }
+    }
+    unsafe extern "C" fn no_state(host_ctx: *mut c_void, id: *const c_char) -> *const c_void {
+        // SAFETY: the contract: NUL-terminated.
+        if unsafe { CStr::from_ptr(id) } == EXT_STATE {
+            return ptr::null();
+        }
+        // SAFETY: takes anything.
+        unsafe { broken(host_ctx, id) }
+    }
+
+    static INSTANCES: [Instance<Logs>; 3] = [const { Instance::new() }; 3];
+    for (i, get_extension) in [no_state, no_state, broken].into_iter().enumerate() {
+        let exports: &'static Exports = Box::leak(Box::new(exports(&INSTANCES[i], "test", "0")));
+        let driver = Driver::new(&exports.info);
+        let host_ctx = ptr::without_provenance_mut(i + 1);
+        let api = NrHostApi { host_ctx, get_extension: Some(get_extension), ..*driver.api() };
+        // SAFETY: the plugin's own context, and an `NrHostApi` that is read before this returns.
+        unsafe { (exports.attach)(driver.info.plugin_ctx, &raw const api) };
+        assert_eq!(driver.init(), OK);
+        assert_eq!(driver.call("/", 2), [sent(OK, "\0"), sent(STREAM_END, "")]);
+    }
+}
+
+#[test]
+fn the_plugins_tables_take_what_they_can() {
+    static INSTANCE: Instance<Keeper> = Instance::new();
+    static EXPORTS: Exports = exports(&INSTANCE, "test", "0");
+    let plugin = EXPORTS.info.plugin_ctx;
+    let find = |id: *const c_char| {
+        // SAFETY: null, or NUL-terminated.
+        unsafe { (EXPORTS.extension)(plugin, id) }
+    };
+    assert!(find(ptr::null()).is_null());
+    assert!(find(c"nylon.instance/2".as_ptr()).is_null());
+
+    // SAFETY: a static table of this type.
+    let instances = unsafe { find(EXT_INSTANCE.as_ptr()).cast::<NrInstanceExt>().as_ref() }.unwrap();
+    // SAFETY: a static table of this type.
+    let quiesce = unsafe { find(EXT_QUIESCE.as_ptr()).cast::<NrQuiesceExt>().as_ref() }.unwrap();
+    // SAFETY: a static table of this type.
+    let health = unsafe { find(EXT_HEALTH.as_ptr()).cast::<NrHealthExt>().as_ref() }.unwrap();
+    assert_eq!(instances.struct_size as usize, size_of::<NrInstanceExt>());
+    assert_eq!(quiesce.struct_size as usize, size_of::<NrQuiesceExt>());
+    assert_eq!(health.struct_size as usize, size_of::<NrHealthExt>());
+    let (create, destroy) = (instances.create.unwrap(), instances.destroy.unwrap());
+    let (is_quiescent, check) = (quiesce.is_quiescent.unwrap(), health.check.unwrap());
+
+    // SAFETY: null is refused.
+    assert_eq!(unsafe { create(plugin, ptr::null_mut()) }, INVALID);
+    // SAFETY: null is ignored.
+    unsafe { destroy(plugin, ptr::null_mut()) };
+    // SAFETY: null is refused.
+    assert_eq!(unsafe { is_quiescent(ptr::null_mut()) }, 0);
+    // SAFETY: null is refused.
+    assert_eq!(unsafe { check(ptr::null_mut(), ptr::null_mut()) }, INVALID);
+    // SAFETY: no detail is asked for.
+    assert_eq!(unsafe { check(plugin, ptr::null_mut()) }, ERR);
+
+    let mut another = ptr::null_mut();
+    // SAFETY: there is room for a pointer.
+    assert_eq!(unsafe { create(plugin, &raw mut another) }, OK);
+    assert!(!another.is_null() && another != plugin);
+    // SAFETY: it was never started.
+    unsafe { destroy(plugin, another) };
+    // SAFETY: the first instance, never started: it is not freed.
+    unsafe { destroy(plugin, plugin) };
+    let driver = Driver::new(&EXPORTS.info);
+    assert_eq!(driver.init(), OK);
+    // SAFETY: too early, which the plugin notices.
+    assert_eq!(unsafe { is_quiescent(plugin) }, 0);
+    assert_eq!(driver.call("/", 1).len(), 1);
 }
 
 struct Fails;
 
 impl Plugin for Fails {
-    fn new(_host: &Host) -> Result<Self, Error> {
+    type Config = ();
+
+    fn new(_config: (), _host: &Host) -> Result<Self, Error> {
         Err(Error::start("a test of failures"))
     }
 
@@ -211,7 +322,9 @@ impl Plugin for Fails {
 struct Panics;
 
 impl Plugin for Panics {
-    fn new(_host: &Host) -> Result<Self, Error> {
+    type Config = ();
+
+    fn new(_config: (), _host: &Host) -> Result<Self, Error> {
         panic!("a test of panics");
     }
 

@@ -40,7 +40,9 @@ struct Example {
 }
 
 impl Plugin for Example {
-    fn new(_host: &Host) -> Result<Self, Error> {
+    type Config = ();
+
+    fn new(_config: (), _host: &Host) -> Result<Self, Error> {
         Ok(Self {
             timer: Timer::start().map_err(Error::start)?,
             always_fast: env::var_os("NYLON_RING_EXAMPLE_FAST").is_some_and(|value| value == "1"),

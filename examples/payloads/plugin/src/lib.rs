@@ -11,7 +11,9 @@ use nylon_ring_sdk::{Call, Error, Failure, Host, Plugin, Request, plugin};
 struct Payloads;
 
 impl Plugin for Payloads {
-    fn new(_host: &Host) -> Result<Self, Error> {
+    type Config = ();
+
+    fn new(_config: (), _host: &Host) -> Result<Self, Error> {
         Ok(Self)
     }
 
