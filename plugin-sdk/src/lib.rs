@@ -40,6 +40,7 @@
 //! | feature | for |
 //! | --- | --- |
 //! | `json` (default) | a [`Config`] of any type that serde reads |
+//! | `tokio` | `AsyncPlugin`: handlers that are an `async fn`, on a runtime of the plugin's own |
 //! | `testing` | `testing::MockHost`: a host for unit tests |
 //!
 //! # What the SDK sees to
@@ -63,10 +64,12 @@
 //! # What the plugin sees to
 //!
 //! [`Plugin::call`] runs on a thread of the host and must never block, sleep or wait. `nylon-ring-plugin-example` shows
-//! how one timer thread serves any number of waiting calls.
+//! how one timer thread serves any number of waiting calls; or implement `AsyncPlugin` instead.
 //!
 //! [`Plugin::shutdown`] stops the plugin's threads and waits for them: a host may unload the library afterwards.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod buffer;
 mod call;
 mod config;
@@ -84,6 +87,8 @@ mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "tokio")]
+pub use asynchronous::{Async, AsyncPlugin, Context, Failed, FrameSender, Payload};
 pub use buffer::{FrameBuffer, ReplyBuffer};
 pub use call::{Call, Failure};
 pub use config::{Config, RawConfig};

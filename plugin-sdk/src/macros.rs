@@ -5,12 +5,16 @@
 /// ```text
 /// plugin! { Hello }                                        // name and version of the package
 /// plugin! { Hello, name: "hello", version: "1.2.3" }       // constants of the type &'static str; each may be left out
+/// plugin! { async Hello }                                  // for an AsyncPlugin
 /// ```
 ///
 /// To be written once. It defines the three functions that a host looks for, `nylon_ring_get_plugin_v1`,
 /// `nylon_ring_attach_host_v1` and `nylon_ring_get_extension_v1`, each one call of this crate.
 #[macro_export]
 macro_rules! plugin {
+    (async $plugin:ty $(, $($options:tt)*)?) => {
+        $crate::plugin! { $crate::Async<$plugin> $(, $($options)*)? }
+    };
     ($plugin:ty $(,)?) => {
         $crate::plugin! { $plugin, name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") }
     };

@@ -36,7 +36,7 @@ use crate::{Call, Config, Error, Host, Request};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a plugin",
     label = "does not implement `Plugin`",
-    note = "implement `nylon_ring_sdk::Plugin` for it"
+    note = "implement `nylon_ring_sdk::Plugin` for it; one that implements `AsyncPlugin` is exported by `plugin! {{ async {Self} }}`"
 )]
 pub trait Plugin: Sized + Send + Sync + 'static {
     /// What the plugin is configured by: any type that serde reads (from JSON), `()` for nothing, or

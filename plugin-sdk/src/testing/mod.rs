@@ -37,6 +37,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! A plugin that is an [`AsyncPlugin`](crate::AsyncPlugin) is tested as `MockHost::<Async<Greeter>>` (feature `tokio`).
+//!
 //! | to test | |
 //! | --- | --- |
 //! | the configuration | [`MockHostBuilder::config`], [`Error::NotStarted`](crate::Error::NotStarted) |
