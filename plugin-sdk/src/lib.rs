@@ -41,6 +41,7 @@
 //! | --- | --- |
 //! | `json` (default) | a [`Config`] of any type that serde reads |
 //! | `tokio` | `AsyncPlugin`: handlers that are an `async fn`, on a runtime of the plugin's own |
+//! | `tracing` | `Host::forward_tracing`: what a plugin says through `tracing` goes to the host's log |
 //! | `testing` | `testing::MockHost`: a host for unit tests |
 //!
 //! # What the SDK sees to
@@ -74,6 +75,8 @@ mod buffer;
 mod call;
 mod config;
 mod error;
+#[cfg(feature = "tracing")]
+mod events;
 mod ffi;
 mod host;
 mod lifecycle;
@@ -93,6 +96,8 @@ pub use buffer::{FrameBuffer, ReplyBuffer};
 pub use call::{Call, Failure};
 pub use config::{Config, RawConfig};
 pub use error::Error;
+#[cfg(feature = "tracing")]
+pub use events::HostLayer;
 pub use ffi::{Event, Watch};
 pub use host::Host;
 pub use log::Level;

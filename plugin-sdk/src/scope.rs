@@ -67,3 +67,9 @@ pub(crate) fn answered_within(link: &'static Link, sid: u64) -> bool {
         _ => false,
     }
 }
+
+/// The call that this thread works for.
+#[cfg(feature = "tracing")]
+pub(crate) fn current() -> Option<(&'static Link, u64)> {
+    HERE.get().map(|here| (here.link, here.sid))
+}

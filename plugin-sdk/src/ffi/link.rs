@@ -26,6 +26,9 @@ pub(crate) struct Link {
     calls: AtomicUsize,
     /// Clones of [`Host`](crate::Host).
     leases: AtomicUsize,
+    /// Made for the first layer.
+    #[cfg(feature = "tracing")]
+    door: std::sync::OnceLock<std::sync::Arc<crate::events::Door>>,
 }
 
 // SAFETY: F3: all it holds may be used from any thread.
@@ -36,13 +39,33 @@ unsafe impl Sync for Link {}
 impl Link {
     pub(super) fn new(host_ctx: *mut c_void, send_result: NrRawSendResultFn, api: Option<Api>) -> Self {
         let tables = api.as_ref().map(Tables::find);
-        Self { host_ctx, send_result, api, tables, calls: AtomicUsize::new(0), leases: AtomicUsize::new(0) }
+        Self {
+            host_ctx,
+            send_result,
+            api,
+            tables,
+            calls: AtomicUsize::new(0),
+            leases: AtomicUsize::new(0),
+            #[cfg(feature = "tracing")]
+            door: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// The way to the log for subscribers, which outlive the link.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn door(&'static self) -> std::sync::Arc<crate::events::Door> {
+        std::sync::Arc::clone(self.door.get_or_init(|| crate::events::Door::new(self)))
     }
 
     /// Whether nobody uses the link any more, or can come by it: no call is open, no callback to come, and no clone of the
     /// host left. Not before the last `handle` has returned.
     pub(crate) fn is_unused(&self) -> bool {
-        self.calls.load(Ordering::Acquire) == 0 && self.leases.load(Ordering::Acquire) == 0
+        let unused = self.calls.load(Ordering::Acquire) == 0 && self.leases.load(Ordering::Acquire) == 0;
+        #[cfg(feature = "tracing")]
+        if unused && let Some(door) = self.door.get() {
+            door.close();
+        }
+        unused
     }
 
     /// One call more, or one callback to come.

@@ -31,7 +31,7 @@
 //!   these functions hold, is alive.
 //! * **F7** (an instance outlives its users): a `&'static Link` is held by an `Open`, a `Lease` or a `Watch`, each of
 //!   which is counted in the link, by a function that the host has called, or by a task of a runtime whose threads stop
-//!   before the plugin says that they have. What `create` made is freed when nothing
+//!   before the plugin says that they have. (The `Door` of a subscriber is closed first.) What `create` made is freed when nothing
 //!   is counted any more (and leaked if a host asks too early), the first instance never.
 //! * **F8** (lent memory): the plugin alone uses a buffer from `reserve` until it commits or releases it, once: both take
 //!   the [`Memory`] by value. Its bytes are initialised.
