@@ -177,17 +177,15 @@ miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri; minute
 	$(miri) -p nylon-ring --lib $(call tests_of,abi,header layout fuzz)
 	$(miri) -p nylon-ring-runtime --lib $(call tests_of,ring,shared fuzz wakers witnesses)
 	$(call miri,-Zmiri-ignore-leaks) -p nylon-ring-runtime --test wakers
-	$(call miri,-Zmiri-ignore-leaks) -p nylon-ring-sdk --lib $(call tests_of,plugin-sdk)
+	$(call miri,-Zmiri-ignore-leaks) -p nylon-ring-sdk --lib $(call tests_of,plugin-sdk,mistakes)
 
 # The sanitizers see Rust and C: a C plugin is compiled with the sanitizer of the host that loads it, and finds its runtime in the
 # executable (-rdynamic). A plugin's file is gone once it is loaded, so in reports its frames have no names, only an offset:
 # `addr2line -fe <target directory>/<sanitizer>/*/debug/c-plugins/<library> <offset>` gives them.
-# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, and the safe code behind features.
+# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, the safe code behind features, the tests
+# of the tool, and `mistakes`, which starts a compiler.
 SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
-SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex bytes http tower $(LEFT_OUT))
-# Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, and the tests of the tool.
-SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
-SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex check cli $(LEFT_OUT))
+SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex bytes http tower check cli mistakes $(LEFT_OUT))
 
 # ThreadSanitizer sees one process too, which leaves `shared` out, and reports correct code unless std is rebuilt (-Zbuild-std).
 # What measures memory (`memory::`) is left out: the sanitizer takes its own. The spare thread of a host is no leak.

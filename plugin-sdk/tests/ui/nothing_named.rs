@@ -1,0 +1,6 @@
+//! The type is missing.
+use nylon_ring_sdk::plugin;
+
+plugin! {}
+
+fn main() {}
