@@ -35,7 +35,7 @@
 //! # fn main() {}
 //! ```
 //!
-//! The features:
+//! The guide, `README.md` beside this crate's sources, goes through all of it with examples. The features:
 //!
 //! | feature | for |
 //! | --- | --- |
@@ -116,3 +116,8 @@ pub mod __private {
     };
     pub use nylon_ring::{NrHostApi, NrPluginInfo};
 }
+
+/// The snippets of the guide are compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Guide;
