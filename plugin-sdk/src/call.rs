@@ -149,8 +149,7 @@ macro_rules! open_call {
             /// Runs `f` as work for this call: what it says through `tracing` is logged with the sid of the call (feature
             /// `tracing`). The handler itself runs so anyway; this is for threads of the plugin.
             pub fn within<T>(&self, f: impl FnOnce() -> T) -> T {
-                let _scope = $crate::scope::Scope::enter(self.open.link(), self.open.sid());
-                f()
+                $crate::scope::enter(self.open.link(), self.open.sid(), f)
             }
         }
     };

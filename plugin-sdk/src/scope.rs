@@ -23,49 +23,53 @@ thread_local! {
     static HERE: Cell<Option<Here>> = const { Cell::new(None) };
 }
 
-/// While it lives, this thread works for the call.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Scope {
-    /// What this thread worked for before.
+/// What this thread worked for before, put back in the end.
+struct Outer<'t> {
+    here: &'t Cell<Option<Here>>,
     outer: Option<Here>,
-    handles: bool,
 }
 
-impl Scope {
-    /// The `handle` of the call; at its end the call is counted if it is still open.
-    pub(crate) fn handle(link: &'static Link, sid: u64) -> Self {
-        let outer = HERE.replace(Some(Here { link, sid, unanswered: true }));
-        Self { outer, handles: true }
-    }
-
-    /// Any other work for the call.
-    pub(crate) fn enter(link: &'static Link, sid: u64) -> Self {
-        let outer = HERE.replace(Some(Here { link, sid, unanswered: false }));
-        Self { outer, handles: false }
+impl<'t> Outer<'t> {
+    fn leave(here: &'t Cell<Option<Here>>, inner: Here) -> Self {
+        let outer = here.replace(Some(inner));
+        Self { here, outer }
     }
 }
 
-impl Drop for Scope {
+impl Drop for Outer<'_> {
     fn drop(&mut self) {
-        let here = HERE.replace(self.outer);
-        if self.handles
-            && let Some(Here { link, unanswered: true, .. }) = here
-        {
+        // Only `handle` leaves a call unanswered here.
+        if let Some(Here { link, unanswered: true, .. }) = self.here.replace(self.outer) {
             link.count_call();
         }
     }
 }
 
+/// Runs the `handle` of the call; at its end the call is counted if it is still open.
+pub(crate) fn handle<T>(link: &'static Link, sid: u64, f: impl FnOnce() -> T) -> T {
+    HERE.with(|here| {
+        let _outer = Outer::leave(here, Here { link, sid, unanswered: true });
+        f()
+    })
+}
+
+/// Runs any other work for the call.
+pub(crate) fn enter<T>(link: &'static Link, sid: u64, f: impl FnOnce() -> T) -> T {
+    HERE.with(|here| {
+        let _outer = Outer::leave(here, Here { link, sid, unanswered: false });
+        f()
+    })
+}
+
 /// The call has been answered. Whether that was within its `handle`, on the same thread: then it is not counted.
 pub(crate) fn answered_within(link: &'static Link, sid: u64) -> bool {
-    match HERE.get() {
-        Some(here) if here.unanswered && here.sid == sid && ptr::eq(here.link, link) => {
-            HERE.set(Some(Here { unanswered: false, ..here }));
+    HERE.with(|here| match here.get() {
+        Some(inner) if inner.unanswered && inner.sid == sid && ptr::eq(inner.link, link) => {
+            here.set(Some(Here { unanswered: false, ..inner }));
             true
         }
         _ => false,
-    }
+    })
 }
 
 /// The call that this thread works for.

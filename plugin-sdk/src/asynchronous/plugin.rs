@@ -13,7 +13,7 @@ use super::{Context, Failed, Payload, context::Cell, runtime::Runtime};
 use crate::{
     Call, Config, Error, Host, OwnedRequest, Plugin, Request,
     ffi::{self, Link},
-    scope::Scope,
+    scope,
 };
 
 /// How long [`AsyncPlugin::shutdown`] and the end of the runtime may take, together.
@@ -160,14 +160,12 @@ async fn drive<P: AsyncPlugin>(plugin: Arc<P>, req: OwnedRequest, cell: Arc<Cell
     let cell = Abandoned(cell);
     let cx = Context::new(Arc::clone(&cell.0));
     let mut handler = pin!(async move { plugin.call(req, cx).await });
-    let outcome = poll_fn(|task| {
-        let _scope = Scope::enter(link, cell.0.sid());
-        match ffi::caught(|| handler.as_mut().poll(task)) {
+    let outcome =
+        poll_fn(|task| match scope::enter(link, cell.0.sid(), || ffi::caught(|| handler.as_mut().poll(task))) {
             Some(Poll::Pending) => Poll::Pending,
             Some(Poll::Ready(outcome)) => Poll::Ready(outcome),
             None => Poll::Ready(Err(Failed::err("the plugin panicked"))),
-        }
-    });
+        });
     let outcome = outcome.await;
     cell.0.finish(outcome);
 }

@@ -12,7 +12,7 @@ use nylon_ring::{
 };
 
 use super::{Api, Link, Open, contain};
-use crate::{Plugin, Request, lifecycle::Instance, scope::Scope};
+use crate::{Plugin, Request, lifecycle::Instance, scope};
 
 type Init = unsafe extern "C" fn(*mut c_void, *mut c_void, *const NrHostVTable) -> NrStatus;
 type Handle = unsafe extern "C" fn(*mut c_void, u64, *const NrRequest, NrBytes) -> NrStatus;
@@ -163,10 +163,11 @@ unsafe extern "C" fn handle<P: Plugin>(
         let Some(request) = (unsafe { read_request(req, payload) }) else {
             return NrStatus::Invalid;
         };
-        let _scope = Scope::handle(link, sid);
-        let open = Open::new(link, sid);
-        // From here on the result comes from `open`: a panic drops it, unless the handler has passed it on before.
-        contain((), || plugin.call(request, open.into()));
+        scope::handle(link, sid, || {
+            let open = Open::new(link, sid);
+            // From here on the result comes from `open`: a panic drops it, unless the handler has passed it on before.
+            contain((), || plugin.call(request, open.into()));
+        });
         NrStatus::Ok
     })
 }
