@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use nylon_ring_artifacts::{c_plugin, c_source, example_plugin};
+use nylon_ring_artifacts::{c_plugin, c_source, example_plugin, toolchain};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -159,10 +159,11 @@ fn passes_check(plugin: &Path) {
 }
 
 /// A project that make builds.
-fn new_by_make(language: &str) {
+fn new_by_make(language: &str, variables: &[String]) {
     let (_directory, project) = new(language);
     for target in ["test", "check"] {
-        let (code, said, error) = run("make", &project, &[target]);
+        let args: Vec<&str> = [target].into_iter().chain(variables.iter().map(String::as_str)).collect();
+        let (code, said, error) = run("make", &project, &args);
         assert_eq!(code, Some(0), "make {target}: {said}{error}");
     }
     passes_check(&project.join("libmy_greeter.so"));
@@ -170,7 +171,29 @@ fn new_by_make(language: &str) {
 
 #[test]
 fn a_new_plugin_in_c() {
-    new_by_make("c");
+    new_by_make("c", &[]);
+}
+
+#[test]
+fn a_new_plugin_in_cpp() {
+    new_by_make("cpp", &[]);
+}
+
+/// A variable of the project's Makefile: the compiler that `make toolchains` provides.
+fn provided(variable: &str, name: &'static str) -> String {
+    format!("{variable}={}", toolchain(name).unwrap().get_program().display())
+}
+
+#[test]
+fn a_new_plugin_in_go() {
+    new_by_make("go", &[provided("GO", "go")]);
+}
+
+#[test]
+fn a_new_plugin_in_zig() {
+    // What zig makes of its own library takes a minute, once.
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("zig-cache");
+    new_by_make("zig", &[provided("ZIG", "zig"), format!("ZIG_CACHE={}", cache.display())]);
 }
 
 #[test]
@@ -191,7 +214,7 @@ fn a_new_plugin_in_rust() {
 fn a_project_that_cannot_be_made_says_why() {
     let directory = TempDir::new().unwrap();
     for (args, said) in [
-        (&["new", "greeter", "--lang", "cobol"][..], "--lang is one of rust, c"),
+        (&["new", "greeter", "--lang", "cobol"][..], "--lang is one of rust, c, cpp, go, zig"),
         (&["new", "2nd", "--lang", "c"], "begin with a letter"),
         (&["new", ".", "--lang", "c"], "cannot be the name"),
         (&["new", "greeter", "--lang", "rust", "--sdk-path", "/nowhere"], "--sdk-path"),

@@ -18,6 +18,15 @@ pub(crate) static ABI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../abi/includ
 /// The C examples; the misbehaving plugin is one of them.
 pub(crate) static C_EXAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../examples/c");
 
+/// The C++ SDK: headers.
+pub(crate) static CPP_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../plugin-sdk/cpp/include");
+
+/// The Go SDK: a module.
+pub(crate) static GO_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../plugin-sdk/go");
+
+/// The Zig SDK: a module.
+pub(crate) static ZIG_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../plugin-sdk/zig");
+
 /// All files of a folder and of those in it, with their paths in it.
 pub(crate) fn files<'a>(dir: &'a Dir<'a>) -> Vec<(PathBuf, &'a [u8])> {
     let mut all = Vec::new();

@@ -18,7 +18,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   nylon-ring new greeter --lang rust
-  nylon-ring new plugins/greeter --lang c && make -C plugins/greeter test check
+  nylon-ring new plugins/greeter --lang cpp && make -C plugins/greeter test check
   nylon-ring new greeter --lang rust --sdk-path ~/src/nylon-ring
 
 The folder must not exist yet; its name is the plugin's name: letters, digits, - and _, beginning with a letter.";
@@ -42,15 +42,46 @@ pub(crate) struct Args {
 struct Language {
     name: &'static str,
     also: &'static [&'static str],
+    /// Folders of `host/templates`.
+    templates: &'static [&'static str],
     /// Folders that it gets copies of, and under which name.
     copies: &'static [(&'static Dir<'static>, &'static str)],
     /// What to do next.
     commands: &'static [&'static str],
 }
 
+const MAKE: &[&str] = &["make test", "make check"];
+
 const LANGUAGES: &[Language] = &[
-    Language { name: "rust", also: &["rs"], copies: &[], commands: &["cargo test"] },
-    Language { name: "c", also: &[], copies: &[(&embedded::ABI, "include")], commands: &["make test", "make check"] },
+    Language { name: "rust", also: &["rs"], templates: &["rust"], copies: &[], commands: &["cargo test"] },
+    Language {
+        name: "c",
+        also: &[],
+        templates: &["make", "c"],
+        copies: &[(&embedded::ABI, "include")],
+        commands: MAKE,
+    },
+    Language {
+        name: "cpp",
+        also: &["c++", "cxx"],
+        templates: &["make", "cpp"],
+        copies: &[(&embedded::ABI, "include"), (&embedded::CPP_SDK, "include")],
+        commands: MAKE,
+    },
+    Language {
+        name: "go",
+        also: &["golang"],
+        templates: &["make", "go"],
+        copies: &[(&embedded::ABI, "include"), (&embedded::GO_SDK, "nylonring")],
+        commands: MAKE,
+    },
+    Language {
+        name: "zig",
+        also: &[],
+        templates: &["make", "zig"],
+        copies: &[(&embedded::ABI, "include"), (&embedded::ZIG_SDK, "nylon_ring")],
+        commands: MAKE,
+    },
 ];
 
 /// Makes a project.
@@ -67,7 +98,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, CliError> {
     let ident = name.replace('-', "_");
     let values =
         [("name", name.as_str()), ("ident", &ident), ("Type", &type_name(&ident)), ("sdk", &sdk), ("host", &host)];
-    embedded::fill(language.name, &args.path, &values)?;
+    for template in language.templates {
+        embedded::fill(template, &args.path, &values)?;
+    }
     for (dir, to) in language.copies {
         for (path, contents) in embedded::files(dir) {
             embedded::write(&args.path.join(to).join(path), contents)?;
@@ -156,6 +189,6 @@ mod tests {
     fn an_unknown_language_is_told_the_known_ones() {
         assert!(language("Rust").is_ok() && language("rs").is_ok());
         let said = language("cobol").err().unwrap().to_string();
-        assert!(said.contains("rust, c"), "{said}");
+        assert!(said.contains("rust, c, cpp, go, zig"), "{said}");
     }
 }
