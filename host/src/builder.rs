@@ -1,7 +1,7 @@
 //! Settings of a host, and how it comes to life.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     ptr::NonNull,
     thread,
     time::{Duration, Instant},
@@ -18,6 +18,7 @@ use crate::{
     host::NylonRingHost,
     idle::Idle,
     loader::{self, LoadedPlugin},
+    publish::Publishing,
     threads::{Reactors, Threads},
     watchdog::{Watchdog, Watching},
 };
@@ -35,6 +36,7 @@ pub struct HostBuilder {
     in_flight: Option<(usize, Excess)>,
     unload: Option<Duration>,
     watching: Option<Watching>,
+    publishing: Option<Publishing>,
 }
 
 impl Default for HostBuilder {
@@ -51,6 +53,7 @@ impl Default for HostBuilder {
             in_flight: None,
             unload: None,
             watching: None,
+            publishing: None,
         }
     }
 }
@@ -117,6 +120,16 @@ impl HostBuilder {
     /// A look costs some microseconds a thousand slots; calls pay nothing.
     pub fn watch_calls(mut self, period: Duration, budget: Duration) -> Self {
         self.watching = Some(Watching { period, budget });
+        self
+    }
+
+    /// Writes a [page](crate::Page) about the host to a file once a period, for other processes (`nylon-ring top`), from a thread of its
+    /// own; the default is not to. The file should be in memory (`/dev/shm`, `/run`), in a directory that others may not write to.
+    /// What is there is replaced: with a reload the new version's host takes the place over.
+    ///
+    /// A page costs a look at every slot, and is written no more than a thousand times a second; calls pay nothing.
+    pub fn publish(mut self, path: impl Into<PathBuf>, period: Duration) -> Self {
+        self.publishing = Some(Publishing { path: path.into(), period: period.max(Duration::from_millis(1)) });
         self
     }
 
@@ -226,6 +239,9 @@ impl HostBuilder {
             return Err(NylonRingHostError::InitRefused { path: loaded.path, status, raw });
         }
         let admission = self.in_flight.map(|(calls, excess)| Admission::new(calls, excess));
-        Ok(NylonRingHost::new(context, loaded, self.due, admission, self.unload, watchdog))
+        let host = NylonRingHost::new(context, loaded, self.due, admission, self.unload, watchdog);
+        // If that fails, the plugin is stopped as any other.
+        self.publishing.map_or(Ok(()), |publishing| host.publish(publishing))?;
+        Ok(host)
     }
 }

@@ -225,6 +225,24 @@ pub enum NylonRingHostError {
         reason: String,
     },
 
+    /// The page about the host cannot be written.
+    #[error("cannot publish the host at {}: {source}; check the directory, /dev/shm or /run is a good one", path.display())]
+    Publish {
+        /// The page's file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The page about a host cannot be read.
+    #[error("cannot read {} as a page about a host: {reason}; is this the path that the host publishes at?", path.display())]
+    Page {
+        /// The page's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A setting is out of range, or a shard's memory or doorbell could not be had.
     #[error("cannot set up the rings: {0}")]
     Runtime(#[source] RuntimeError),

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     path::{Path, PathBuf},
     ptr::NonNull,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -25,6 +25,7 @@ use crate::{
     metrics::{self, Metrics},
     offers::{Health, Offers},
     payload::Payload,
+    publish::{Publisher, Publishing},
     request::{HighLevelRequest, Request, RequestView},
     shutdown,
     stream::StreamReceiver,
@@ -75,6 +76,8 @@ pub(crate) struct Inner {
     watchdog: Option<Arc<Watchdog>>,
     /// Set when a shutdown has run its course.
     pub(crate) shut_down: OnceCell<()>,
+    /// Who writes about the host for other processes, if anybody does.
+    publisher: OnceLock<Publisher>,
 }
 
 impl NylonRingHost {
@@ -89,8 +92,29 @@ impl NylonRingHost {
         let LoadedPlugin { path, name, version, plugin } = loaded;
         let offers = Offers::look_up(|id| plugin.extension(id));
         let shut_down = OnceCell::new();
-        let inner = Inner { context, plugin, path, name, version, due, admission, offers, unload, watchdog, shut_down };
+        let inner = Inner {
+            context,
+            plugin,
+            path,
+            name,
+            version,
+            due,
+            admission,
+            offers,
+            unload,
+            watchdog,
+            shut_down,
+            publisher: OnceLock::new(),
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Writes about the host for other processes from now on.
+    pub(crate) fn publish(&self, publishing: Publishing) -> Result<(), NylonRingHostError> {
+        let Inner { context, version, watchdog, publisher, .. } = &*self.inner;
+        // It is asked once.
+        let _ = publisher.set(Publisher::start(context, version, watchdog.clone(), publishing)?);
+        Ok(())
     }
 
     /// Another instance of the plugin, which has not been started.

@@ -48,7 +48,9 @@ mod metrics;
 #[cfg(feature = "metrics")]
 mod metrics_export;
 mod offers;
+mod page;
 mod payload;
+mod publish;
 mod reactor;
 mod registry;
 mod reload;
@@ -79,6 +81,7 @@ pub use crate::{
     idle::Idle,
     metrics::Metrics,
     offers::Health,
+    page::{Page, PageShard},
     payload::Payload,
     registry::{PluginEntry, Registry},
     reload::{ReloadableHost, Reloaded},

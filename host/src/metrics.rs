@@ -61,6 +61,54 @@ pub struct Metrics {
     pub batches: u64,
 }
 
+/// All fields in order, for those who pass them on. One that is missing here does not compile.
+macro_rules! fields {
+    ($($field:ident),* $(,)?) => {
+        impl Metrics {
+            /// The names of all fields.
+            pub(crate) const NAMES: [&str; [$(stringify!($field)),*].len()] = [$(stringify!($field)),*];
+
+            /// Their values, in the same order.
+            pub(crate) fn values(&self) -> [u64; Self::NAMES.len()] {
+                let Self { $($field),* } = *self;
+                [$($field),*]
+            }
+
+            /// The reverse.
+            pub(crate) fn from_values(values: [u64; Self::NAMES.len()]) -> Self {
+                let [$($field),*] = values;
+                Self { $($field),* }
+            }
+        }
+    };
+}
+
+fields![
+    opened,
+    in_flight,
+    buffered,
+    drained,
+    delivered,
+    unknown_sid,
+    duplicate,
+    after_end,
+    overflow_dropped,
+    overflowed,
+    abandoned,
+    cancelled,
+    refused,
+    timed_out,
+    late,
+    unknown_status,
+    invalid_payload,
+    state_errors,
+    extension_errors,
+    slow_handles,
+    null_context,
+    reactor_turns,
+    batches,
+];
+
 pub(crate) fn snapshot(context: &Context) -> Metrics {
     let ring = context.runtime.metrics();
     Metrics {

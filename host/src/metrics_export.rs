@@ -41,46 +41,15 @@ impl MetricsExporter {
             Some((same, before)) if ptr::eq(same, context) => before,
             _ => Metrics::default(),
         };
-        for (name, now, before) in counters(&now, &before) {
-            counter!(name, self.labels.iter()).increment(now.saturating_sub(before));
+        for ((name, now), before) in Metrics::NAMES.into_iter().zip(now.values()).zip(before.values()) {
+            match name {
+                "in_flight" => gauge!("nylon_ring_in_flight", self.labels.iter()).set(now as f64),
+                "buffered" => gauge!("nylon_ring_buffered_bytes", self.labels.iter()).set(now as f64),
+                // That of the whole process.
+                "null_context" => counter!("nylon_ring_null_context_total").absolute(now),
+                _ => counter!(format!("nylon_ring_{name}_total"), self.labels.iter())
+                    .increment(now.saturating_sub(before)),
+            }
         }
-        gauge!("nylon_ring_in_flight", self.labels.iter()).set(now.in_flight as f64);
-        gauge!("nylon_ring_buffered_bytes", self.labels.iter()).set(now.buffered as f64);
-        // That of the whole process.
-        counter!("nylon_ring_null_context_total").absolute(now.null_context);
     }
-}
-
-/// All counters by name, in two snapshots.
-fn counters(now: &Metrics, before: &Metrics) -> impl Iterator<Item = (&'static str, u64, u64)> {
-    macro_rules! pair {
-        ($($field:ident),* $(,)?) => {{
-            // A new field must be named below, or here.
-            let Metrics { in_flight: _, buffered: _, null_context: _, $($field: _),* } = *now;
-            [$((concat!("nylon_ring_", stringify!($field), "_total"), now.$field, before.$field)),*]
-        }};
-    }
-    pair![
-        opened,
-        drained,
-        delivered,
-        unknown_sid,
-        duplicate,
-        after_end,
-        overflow_dropped,
-        overflowed,
-        abandoned,
-        cancelled,
-        refused,
-        timed_out,
-        late,
-        unknown_status,
-        invalid_payload,
-        state_errors,
-        extension_errors,
-        slow_handles,
-        reactor_turns,
-        batches,
-    ]
-    .into_iter()
 }

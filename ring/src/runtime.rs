@@ -16,18 +16,19 @@ use crate::{
     error::RuntimeError,
     fences,
     ledger::Ledger,
-    metrics::{InFlight, Metrics},
     pending::Pending,
     reactor::Reactor,
     receiver::Receiver,
     seat::Seat,
-    shard::{Shard, ShardConfig, first_generation},
+    shard::{Shard, ShardConfig},
     sid::SidLayout,
     slab::MAX_SLOTS,
     slot::{Kind, Stage},
     sync::{Ordering, Tally},
     watch::{Event, Watching},
 };
+
+mod statistics;
 
 /// Rings and slabs, one pair a shard, and the sids that lead into them.
 ///
@@ -410,48 +411,5 @@ impl Runtime {
     /// Whether [`close`](Self::close) was called.
     pub fn is_closed(&self) -> bool {
         *self.phase() == Phase::Closed
-    }
-
-    /// Looks at every call in flight, those among them that were answered or given up and still have their slot. Stops nobody; the
-    /// cost is a look at every slot. What comes or goes meanwhile is seen or not.
-    pub fn in_flight(&self) -> impl Iterator<Item = InFlight> + '_ {
-        let mask = self.layout.generation_mask();
-        let shards = self.shards.iter().enumerate().filter_map(|(index, shard)| Some((index, shard.get()?)));
-        shards.flat_map(move |(shard, slab)| {
-            slab.slab.slots().iter().enumerate().filter_map(move |(number, slot)| {
-                // The stage first: who frees a slot changes its word before its stage.
-                let handing_over = slot.is_at(Stage::HandingOver);
-                let (generation, used) = slot.census(mask);
-                used.then(|| InFlight { sid: self.layout.sid(generation, shard, number), handing_over })
-            })
-        })
-    }
-
-    /// A snapshot of all counters. Reads what others write, and stops nobody; the cost is a look at every slot.
-    pub fn metrics(&self) -> Metrics {
-        let mut sum = Metrics { unknown_sid: self.nowhere.get(), buffered: self.ledger.used(), ..Metrics::default() };
-        for (index, shard) in self.shards.iter().enumerate().filter_map(|(i, shard)| Some((i, shard.get()?))) {
-            let config = self.shard_config(index);
-            for (number, slot) in shard.slab.slots().iter().enumerate() {
-                let (generation, used) = slot.census(self.layout.generation_mask());
-                let reuses = generation.wrapping_sub(first_generation(&config, number)) / self.layout.generation_step();
-                sum.opened += reuses + u64::from(used);
-                sum.in_flight += u64::from(used);
-                sum.delivered += slot.answered_inline.get();
-            }
-            let counters = &shard.counters;
-            sum.drained += counters.drained.get();
-            sum.delivered += counters.delivered.get();
-            sum.unknown_sid += counters.unknown.get() + counters.unknown_at_door.get();
-            sum.duplicate += counters.duplicate.get() + counters.duplicate_inline.get();
-            sum.after_end += counters.after_end.get();
-            sum.overflow_dropped += counters.overflowed_at_door.get();
-            sum.overflowed += counters.overflowed.get();
-            sum.abandoned += counters.abandoned.get();
-            sum.cancelled += counters.cancelled.get();
-            sum.turns += counters.turns.get();
-            sum.batches += counters.batches.get();
-        }
-        sum
     }
 }
