@@ -5,9 +5,11 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use nylon_ring_artifacts::{c_plugin, c_source, example_plugin, toolchain};
+use nylon_ring_host::{NylonRingHost, RequestView};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -41,7 +43,7 @@ fn minimal() -> String {
 #[test]
 fn every_command_has_help_with_examples() {
     let (_, all, _) = tool(&["--help"]);
-    for command in ["inspect", "check", "call", "bench", "new", "misbehaving"] {
+    for command in ["inspect", "check", "call", "bench", "new", "misbehaving", "top"] {
         assert!(all.contains(&format!("nylon-ring {command} ")), "{command}: {all}");
         let (code, help, _) = tool(&[command, "--help"]);
         assert_eq!(code, Some(0));
@@ -227,4 +229,24 @@ fn a_project_that_cannot_be_made_says_why() {
     let (code, _, error) = run(TOOL, directory.path(), &["new", "greeter", "--lang", "c"]);
     assert_eq!(code, Some(2));
     assert!(error.contains("is there already"), "{error}");
+}
+
+#[test]
+fn top_shows_a_running_host() {
+    let directory = TempDir::new().unwrap();
+    let page = directory.path().join("page");
+    let settings = NylonRingHost::builder().publish(&page, Duration::from_millis(5));
+    let host = settings.load(c_plugin(&c_source("minimal"), &[]).unwrap()).unwrap();
+    let request = RequestView { path: "/hello", ..RequestView::default() };
+    for _ in 0..3 {
+        futures::executor::block_on(host.call_view(request)).unwrap();
+    }
+    let path = page.display().to_string();
+    let (code, text, errors) = tool(&["top", &path, "--once", "--every", "100ms"]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""), "{text}");
+    assert!(text.starts_with(host.name()) && text.contains(&format!("pid {}", std::process::id())), "{text}");
+    assert!(text.contains("opened 3 ") && text.contains("[..........]       0/16384"), "{text}");
+    drop(host);
+    let (code, text, errors) = tool(&["top", "/nowhere/page", "--once"]);
+    assert!(code == Some(2) && text.is_empty() && errors.contains("/nowhere/page"), "{text} {errors}");
 }

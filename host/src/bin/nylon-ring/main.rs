@@ -1,4 +1,4 @@
-//! The command line tool `nylon-ring`: look into plugins, check them, call them, measure them, and begin new ones.
+//! The command line tool `nylon-ring`: look into plugins, check them, call them, measure them, begin new ones, and watch hosts.
 //!
 //! | sub-command | file |
 //! | --- | --- |
@@ -8,6 +8,7 @@
 //! | `bench` | `bench.rs` |
 //! | `new` | `new.rs`, the files that it writes in `templates/` |
 //! | `misbehaving` | `misbehaving.rs` |
+//! | `top` | `top.rs` |
 //!
 //! Exit codes: 0 good, 1 something is wrong with the plugin or its answer, 2 the command could not be carried out.
 
@@ -20,6 +21,7 @@ mod inspect;
 mod misbehaving;
 mod new;
 mod request_arg;
+mod top;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -35,10 +37,11 @@ Examples:
   nylon-ring call libgreeter.so GET /hello  one call, the answer on standard output
   nylon-ring bench libgreeter.so GET /hello -c 64 -d 5s
   nylon-ring misbehaving --out probe        a plugin that does everything wrong, to try a host with
+  nylon-ring top /dev/shm/gateway.page      what a running host does
 
 Exit codes: 0 good; 1 something is wrong with the plugin or its answer; 2 the command could not be carried out.";
 
-/// Looks into nylon-ring plugins, checks, calls and measures them, and begins new ones.
+/// Looks into nylon-ring plugins, checks, calls and measures them, begins new ones, and watches hosts.
 #[derive(Debug, Parser)]
 #[command(name = "nylon-ring", version, after_help = EXAMPLES, arg_required_else_help = true)]
 struct Cli {
@@ -54,6 +57,7 @@ enum Command {
     Bench(bench::Args),
     New(new::Args),
     Misbehaving(misbehaving::Args),
+    Top(top::Args),
     /// One check, in this process: started by `check`.
     #[command(hide = true)]
     OneCheck {
@@ -69,6 +73,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::New(args) => new::run(&args),
         Command::Misbehaving(args) => misbehaving::run(&args),
+        Command::Top(args) => top::run(args),
         Command::OneCheck { order } => check::child::run(&order).map(|()| Outcome::Good),
     };
     match outcome {
