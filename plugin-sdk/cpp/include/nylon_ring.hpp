@@ -21,9 +21,9 @@
  *   - init, handle and shutdown out of order are refused.
  *   - One library has several instances (nylon.instance/1): an object of the plugin's type for each.
  *
- * It needs the standard library and nylon_ring.h, exceptions, and no RTTI. Compile plugins with -fvisibility=hidden and, by g++,
- * with -fno-gnu-unique: g++ makes the statics of templates and inline functions unique in the process, those of the standard
- * library too. Copies of a library would share them, and none of them is ever unmapped.
+ * It needs the standard library and nylon_ring.h, exceptions, and no RTTI. Compile plugins with -fvisibility=hidden
+ * and, by g++, with -fno-gnu-unique: g++ makes the statics of templates and inline functions unique in the process,
+ * those of the standard library too. Copies of a library would share them, and none of them is ever unmapped.
  */
 #ifndef NYLON_RING_HPP
 #define NYLON_RING_HPP

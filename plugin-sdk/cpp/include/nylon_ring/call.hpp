@@ -154,8 +154,10 @@ class Answer {
     }
     const std::uint64_t left = core_->deadline->remaining(core_->api->host_ctx, sid_);
     const std::uint64_t most = static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count());
-    return left == NR_NO_DEADLINE ? std::nullopt
-                                  : std::optional(std::chrono::nanoseconds(static_cast<std::int64_t>(left < most ? left : most)));
+    if (left == NR_NO_DEADLINE) {
+      return std::nullopt;
+    }
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(left < most ? left : most));
   }
 
   State state() const noexcept { return State(core_, sid_); }

@@ -43,7 +43,8 @@ namespace detail {
 template <typename T, typename = void>
 struct has_handle : std::false_type {};
 template <typename T>
-struct has_handle<T, std::void_t<decltype(std::declval<T &>().handle(std::declval<const Request &>(), std::declval<Call>()))>>
+struct has_handle<
+    T, std::void_t<decltype(std::declval<T &>().handle(std::declval<const Request &>(), std::declval<Call>()))>>
     : std::true_type {};
 
 template <typename T, typename = void>
@@ -66,7 +67,8 @@ template <typename T>
 class Instance {
   static_assert(std::is_class_v<T>, "nylon_ring: a plugin is a class");
   static_assert(has_handle<T>::value,
-                "nylon_ring: a plugin has a public member function void handle(const nylon_ring::Request &, nylon_ring::Call)");
+                "nylon_ring: a plugin has a public member function "
+                "void handle(const nylon_ring::Request &, nylon_ring::Call)");
   static_assert(std::is_constructible_v<T, const Host &> || std::is_default_constructible_v<T>,
                 "nylon_ring: a plugin has a public constructor that takes const nylon_ring::Host & or nothing");
 
