@@ -119,8 +119,9 @@ test-languages: toolchains ## Run the suite that the plugins of every language p
 	$(CONFORMANCE)
 
 .PHONY: test-cli
-test-cli: ## Test the command line tool: each faulty plugin is found, each new project builds and passes (a minute or two)
+test-cli: toolchains ## Test the command line tool: each faulty plugin is found, each new project builds and passes (minutes)
 	$(need_cc)
+	$(need_cxx)
 	$(CARGO) test $(CLI) --bin nylon-ring --test check --test cli
 
 # The models run optimized, with the assertions of the source.

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::{
         Mutex,
@@ -13,7 +13,9 @@ use std::{
     thread,
 };
 
-use nylon_ring_artifacts::{c_plugin, c_source, example_plugin};
+use nylon_ring_artifacts::{
+    ArtifactError, c_plugin, c_source, cpp_plugin, cpp_source, example_plugin, go_plugin, zig_plugin,
+};
 use serde_json::Value;
 
 /// One fault, the check that meets it first, and what it calls it.
@@ -179,6 +181,46 @@ fn nothing_is_found_in_right_plugins() {
         assert_eq!(findings(&output), [], "{}", plugin.display());
         assert_eq!(output.status.code(), Some(0), "{}", plugin.display());
     }
+}
+
+/// The three plugins of every language, and the requests that they take.
+const ANSWERS: [(&str, &[&str]); 3] = [
+    ("echo", &["--request", "GET /hello", "--request", "POST /state", "--request", "GET /drop"]),
+    ("background", &["--request", "GET /work?ms=5", "--request", "GET /deadline"]),
+    ("streaming", &["--stream", "GET /count?n=20", "--stream", "GET /flow?n=50", "--stream", "GET /fail?after=2"]),
+];
+
+/// `weight`: whether advice counts too. (The plugins in C trust the host's pointers.)
+fn nothing_is_found_in(weight: &[&str], plugin: impl Fn(&str) -> Result<PathBuf, ArtifactError>) {
+    for (name, args) in ANSWERS {
+        let output = check(&plugin(name).unwrap_or_else(|error| panic!("{error}")), &[args, weight].concat());
+        assert_eq!(findings(&output), [], "{name}");
+        assert_eq!(output.status.code(), Some(0), "{name}");
+    }
+}
+
+fn examples(language: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples").join(language)
+}
+
+#[test]
+fn nothing_is_found_in_plugins_in_c() {
+    nothing_is_found_in(&[], |name| c_plugin(&c_source(name), &[]));
+}
+
+#[test]
+fn nothing_is_found_in_plugins_in_cpp() {
+    nothing_is_found_in(&["--strict"], |name| cpp_plugin(&cpp_source(name), &[]));
+}
+
+#[test]
+fn nothing_is_found_in_plugins_in_go() {
+    nothing_is_found_in(&["--strict"], |name| go_plugin(&examples("go").join(name)));
+}
+
+#[test]
+fn nothing_is_found_in_plugins_in_zig() {
+    nothing_is_found_in(&["--strict"], |name| zig_plugin(&examples("zig").join(name).with_extension("zig")));
 }
 
 #[test]

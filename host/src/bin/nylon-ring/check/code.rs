@@ -92,15 +92,13 @@ impl Code {
             Self::VersionInvalid => "point version to static UTF-8 text, and set its length in bytes",
             Self::NullVtable => "point vtable to a static NrPluginVTable",
             Self::HandleMissing => "set vtable->handle: it is the one function that every plugin has",
-            Self::InitRefused => {
-                "see what the plugin wrote, above; if it needs a configuration, give it by --config FILE"
-            }
+            Self::InitRefused => "see what the plugin wrote; if it needs a configuration, give it by --config FILE",
             Self::UnknownStatusFromInit => "return NR_STATUS_OK, or one of the other NR_STATUS_ values",
             Self::Crash => {
-                "run the same check in a debugger, by the command above; a C++ exception or a Rust panic must be caught before it leaves the plugin"
+                "run it in a debugger (gdb: set follow-fork-mode child); a C++ exception or a Rust panic must be caught before it leaves the plugin"
             }
             Self::Hang => {
-                "return at once from every function that the host calls; run the same check in a debugger to see where it waits"
+                "return at once from every function that the host calls; run it in a debugger to see where it waits (gdb: set follow-fork-mode child)"
             }
             Self::Unanswered => {
                 "send exactly one result for every call that handle took (returned NR_STATUS_OK for), also when the work fails; if the work takes longer, give --timeout"

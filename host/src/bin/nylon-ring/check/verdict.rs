@@ -94,6 +94,9 @@ impl Verdict {
                 Line::Done => done = true,
             }
         }
+        for refused in verdict.findings.iter_mut().filter(|finding| finding.code == Code::InitRefused) {
+            refused.output.clone_from(&left.output);
+        }
         if let Some((code, what)) = death(check, left.end, done, fault, &phase) {
             let output = left.output;
             let into = if check.weight == Weight::Advice { &mut verdict.advice } else { &mut verdict.findings };

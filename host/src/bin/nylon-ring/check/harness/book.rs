@@ -165,6 +165,13 @@ impl Book {
         std::mem::take(&mut pages.broken)
     }
 
+    /// Tears out the pages of all calls, which are over.
+    pub(crate) fn forget_calls(&self) {
+        let mut pages = self.open();
+        pages.calls.clear();
+        pages.leases.clear();
+    }
+
     /// Ends a call: nobody waits for it any more. Returns what is to be called back, with no lock held.
     pub(crate) fn finish(&self, sid: u64) -> Vec<Watch> {
         let mut pages = self.open();

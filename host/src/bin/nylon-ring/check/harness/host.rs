@@ -6,10 +6,7 @@ use std::{
     io::{self, PipeReader, PipeWriter, Read as _},
     os::fd::AsRawFd as _,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use nylon_ring::{NrBytes, NrHostVTable, NrStatus};
@@ -30,33 +27,13 @@ pub(crate) fn book() -> &'static Book {
     BOOK.get_or_init(Book::default)
 }
 
-/// Sids from here on are counted and not written down, for checks that make many calls.
-pub(crate) const COUNTED: u64 = 0xc0de_0000_0000_0000;
-
-static COUNTED_RESULTS: AtomicU64 = AtomicU64::new(0);
-static COUNTED_CTX: AtomicUsize = AtomicUsize::new(0);
-
-/// How many results came for counted sids.
-pub(crate) fn counted() -> u64 {
-    // Ordering: Acquire; pairs with the addition in `send_result`.
-    COUNTED_RESULTS.load(Ordering::Acquire)
-}
-
 /// A `host_ctx` that no other host has, and that nobody may look into.
 pub(crate) fn new_host_ctx() -> io::Result<usize> {
-    let ctx = Loan::forbidden(Kind::HostCtx)?.ptr().addr();
-    // Ordering: Relaxed; a number.
-    COUNTED_CTX.store(ctx, Ordering::Relaxed);
-    Ok(ctx)
+    Ok(Loan::forbidden(Kind::HostCtx)?.ptr().addr())
 }
 
 /// [`nylon_ring::NrRawSendResultFn`]
 unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: u32, payload: NrBytes) {
-    if (COUNTED..COUNTED + (1 << 32)).contains(&sid) {
-        // Ordering: Release; pairs with the load in `counted`.
-        COUNTED_RESULTS.fetch_add(1, Ordering::Release);
-        return;
-    }
     // A panic here is a bug of the harness; it must not cross the plugin.
     let _caught = catch_unwind(AssertUnwindSafe(|| enter(host_ctx.addr(), sid, status, read(payload))));
 }
