@@ -152,7 +152,7 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
             host.context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(host.context, sid, request);
-        let handled = span.run(|| pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi))));
+        let handled = span.run(|| pending.inline(|| request.with_abi(|abi| host.handle(sid, abi))));
         if let Err(error) = host.accepted(handled) {
             pending.refuse();
             return Some(Err(error));

@@ -21,12 +21,13 @@ use crate::{
     deadline::{CallOptions, Due, is_past},
     dispatch::{Plugin, Refusal},
     error::NylonRingHostError,
+    handle_times::{HandleClock, HandleTimes},
     loader::LoadedPlugin,
     metrics::{self, Metrics},
     offers::{Health, Offers},
     payload::Payload,
     publish::{Publisher, Publishing},
-    request::{HighLevelRequest, Request, RequestView},
+    request::{AbiRequest, HighLevelRequest, Request, RequestView},
     shutdown,
     stream::StreamReceiver,
     trace::CallSpan,
@@ -74,6 +75,8 @@ pub(crate) struct Inner {
     unload: Option<Duration>,
     /// Who looks at calls in flight, if anybody does.
     watchdog: Option<Arc<Watchdog>>,
+    /// What times `handle`, if anything does.
+    clock: Option<HandleClock>,
     /// Set when a shutdown has run its course.
     pub(crate) shut_down: OnceCell<()>,
     /// Who writes about the host for other processes, if anybody does.
@@ -88,6 +91,7 @@ impl NylonRingHost {
         admission: Option<Admission>,
         unload: Option<Duration>,
         watchdog: Option<Arc<Watchdog>>,
+        time_handles: Option<u32>,
     ) -> Self {
         let LoadedPlugin { path, name, version, plugin } = loaded;
         let offers = Offers::look_up(|id| plugin.extension(id));
@@ -103,6 +107,7 @@ impl NylonRingHost {
             offers,
             unload,
             watchdog,
+            clock: time_handles.and_then(HandleClock::new),
             shut_down,
             publisher: OnceLock::new(),
         };
@@ -174,6 +179,11 @@ impl NylonRingHost {
     /// [somebody looks](HostBuilder::watch_calls) from time to time.
     pub fn in_flight(&self) -> Vec<InFlight> {
         watchdog::in_flight(self.inner.context, self.inner.watchdog.as_deref())
+    }
+
+    /// How long `handle` took, where it [is timed](HostBuilder::time_handles).
+    pub fn handle_times(&self) -> Option<HandleTimes> {
+        self.inner.clock.as_ref().map(HandleClock::snapshot)
     }
 
     /// A snapshot of all counters.
@@ -355,10 +365,18 @@ impl Inner {
         refusal.into()
     }
 
-    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else.
+    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else, and `handle` is not timed.
     #[inline(always)]
     pub(crate) fn is_unbounded(&self) -> bool {
-        self.due.is_none() && self.admission.is_none()
+        self.due.is_none() && self.admission.is_none() && self.clock.is_none()
+    }
+
+    /// Hands a request to the plugin, and takes the time if it is to.
+    pub(crate) fn handle(&self, sid: u64, request: AbiRequest<'_>) -> Result<(), Refusal> {
+        match &self.clock {
+            None => self.plugin.handle(sid, request),
+            Some(clock) => clock.run(|| self.plugin.handle(sid, request)),
+        }
     }
 
     /// Until when a call may wait.
@@ -393,7 +411,7 @@ impl Inner {
             context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(context, sid, request);
-        let handled = span.run(|| receiver.inline(|| request.with_abi(|abi| self.plugin.handle(sid, abi))));
+        let handled = span.run(|| receiver.inline(|| request.with_abi(|abi| self.handle(sid, abi))));
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();
             return Err(error);

@@ -38,6 +38,7 @@ mod error;
 mod extensions;
 #[cfg(feature = "watch")]
 mod file_watch;
+mod handle_times;
 mod host;
 #[cfg(feature = "http")]
 mod http;
@@ -77,6 +78,7 @@ pub use crate::{
     builder::HostBuilder,
     deadline::CallOptions,
     error::NylonRingHostError,
+    handle_times::HandleTimes,
     host::NylonRingHost,
     idle::Idle,
     metrics::Metrics,

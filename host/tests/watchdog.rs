@@ -79,3 +79,30 @@ async fn quick_handles_are_not_reported() {
     seen.release.store(1, SeqCst);
     drop(held);
 }
+
+#[test]
+fn times_of_one_call_in_four() {
+    let _watchdog = common::Watchdog::new("times_of_one_call_in_four");
+    let (host, _) = block_on(load(staying()));
+    assert!(host.handle_times().is_none());
+    let host = staying().time_handles(4).load(witness::plugin(&[])).unwrap();
+    let seen = block_on(witness::witness(&host));
+    for _ in 0..6 {
+        block_on(ask(&host, "/later")).unwrap();
+    }
+    assert_eq!(host.handle_times().unwrap().samples(), 1, "7 calls on this thread");
+    let caller = thread::spawn({
+        let host = host.clone();
+        move || {
+            let _streams: Vec<_> = (0..3).map(|_| block_on(stream(&host))).collect();
+            block_on(ask(&host, "/block")).unwrap()
+        }
+    });
+    block_on(until("the call", || host.in_flight().iter().any(|call| call.in_handle)));
+    thread::sleep(10 * PERIOD);
+    seen.release.store(1, SeqCst);
+    assert_eq!(caller.join().unwrap(), "late");
+    let times = host.handle_times().unwrap();
+    assert_eq!(times.samples(), 2, "streams count, and each thread counts for itself: {times:?}");
+    assert!(times.quantile(1.0) >= 10 * PERIOD && times.quantile(0.5) <= times.quantile(1.0), "{times:?}");
+}
