@@ -13,7 +13,7 @@ use crate::inspect;
 pub(crate) enum Weight {
     /// The plugin is wrong.
     Finding,
-    /// The plugin would be wrong with a host that is wrong first.
+    /// The plugin would be wrong with a host that breaks the contract first, or that shares one image of a library.
     Advice,
 }
 
@@ -54,7 +54,10 @@ pub(crate) const ALL: &[Check] = &[
     check("cancel", "a cancelled call is ended too", life::cancel),
     check("shutdown", "it stops with calls in flight", life::shutdown),
     check("quiesce", "its threads have stopped when it says so, and it can be unmapped", life::quiesce),
-    check("second-init", "a second start of the same image does no harm", load::second_init),
+    Check {
+        weight: Weight::Advice,
+        ..check("second-init", "a second start of the same image does no harm", load::second_init)
+    },
     check("no-extensions", "it does without the host's extensions", load::no_extensions),
     check("extensions", "the tables that it offers are whole", extensions::tables),
     check("health", "its health can be asked for", extensions::health),

@@ -44,7 +44,7 @@ Examples:
   nylon-ring check --list                             what is checked
 
 A finding says what was wrong, what to do about it, and how to run that check again. Advice is about a host that breaks the
-contract first, as none should; --strict makes findings of it.
+contract first, as none should, or that shares one image of a library; --strict makes findings of it.
 
 Exit codes: 0 nothing found; 1 findings; 2 the checks could not be run.";
 
