@@ -25,17 +25,19 @@ impl Deadlines {
         let none = || Deadline { sid: AtomicU64::new(0), at: AtomicU64::new(0) };
         let all = self.0.get_or_init(|| (0..slots).map(|_| none()).collect());
         if let Some(deadline) = all.get(slot) {
-            // Ordering: Release, both; pairs with the loads in `get`: who reads either sees the slot opened for `sid`.
+            // Ordering: Release; pairs with the load in `get`: who reads this sees the slot opened for `sid`, and no earlier call.
             deadline.at.store(at.get(), Ordering::Release);
-            deadline.sid.store(sid, Ordering::Release);
+            // Ordering: Relaxed; whoever was handed `sid` by its caller sees this, and what others read does not matter.
+            deadline.sid.store(sid, Ordering::Relaxed);
         }
     }
 
     /// The deadline of `sid`, if the sid is open after this.
     pub(crate) fn get(&self, slot: usize, sid: u64) -> Option<NonZeroU64> {
         let deadline = self.0.get()?.get(slot)?;
-        // Ordering: Acquire, both; as above.
-        let named = deadline.sid.load(Ordering::Acquire);
+        // Ordering: Relaxed; as in `set`.
+        let named = deadline.sid.load(Ordering::Relaxed);
+        // Ordering: Acquire; pairs with the store in `set`.
         let at = deadline.at.load(Ordering::Acquire);
         if named == sid { NonZeroU64::new(at) } else { None }
     }
