@@ -364,6 +364,9 @@ NR_EXPORT const void *nylon_ring_get_extension_v1(void *plugin_ctx, const char *
  *   else when the call is over, with NR_EVENT_OVER. So it is the place to free user. It may be called before the
  *   function that registers it has returned, on any thread of the host or of the plugin, never under a lock. It must
  *   not block, and no exception or panic may leave it. It may call any function of the host.
+ *
+ *   A call is over when its caller has let go of it, which may be after shutdown has returned: a plugin does not state
+ *   that it is quiescent (nylon.quiesce/1) before all its callbacks have come.
  */
 typedef void (*NrCallback)(void *user, uint64_t sid, uint32_t event);
 
@@ -460,8 +463,8 @@ typedef struct NrStreamExt {
 } NrStreamExt;
 
 /*
- * Cancellation: the caller has dropped its future or receiver, its deadline has passed, or the host is closing. The
- * plugin may stop working, and sends a terminal result all the same, which is dropped.
+ * Cancellation: the caller has dropped its future or receiver, its deadline has passed, or it was sent away because the
+ * host is closing. The plugin may stop working, and sends a terminal result all the same, which is dropped.
  */
 #define NR_EXT_CANCEL "nylon.cancel/1"
 
