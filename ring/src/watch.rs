@@ -94,8 +94,8 @@ impl Watch {
             unsafe { *place = Some(closure) };
         });
         let armed = (now & !STATE).wrapping_add(STATE + 1) | ARMED;
-        // Ordering: Release; [arm]. An exchange for loom's sake, which takes a store for one that may come before those of others.
-        self.state.swap(armed, Ordering::Release);
+        // Ordering: Release; [arm]. A store will do: nobody else changes a place that is `BUSY`.
+        self.state.store(armed, Ordering::Release);
         Ok(Ticket(armed))
     }
 
@@ -134,8 +134,8 @@ impl Watch {
             // SAFETY: `BUSY`, and this thread has set it.
             unsafe { (*place).take() }
         });
-        // Ordering: Release; [spend]. An exchange for loom's sake, as above.
-        self.state.swap(now & !STATE | SPENT, Ordering::Release);
+        // Ordering: Release; [spend]. A store, as in `use_again`.
+        self.state.store(now & !STATE | SPENT, Ordering::Release);
         closure
     }
 }

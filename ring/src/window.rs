@@ -43,12 +43,12 @@ impl Window {
 
     /// Gives a credit back; true if someone waits and is to be told, for half of the window is free.
     pub(crate) fn give_back(&self, size: u64) -> bool {
-        // Ordering: Acquire; pairs with [room]: whoever set the mark has added its watch.
-        let before = self.word.fetch_sub(1, Ordering::Acquire);
+        // Ordering: Relaxed; a number. What comes with the mark is acquired below.
+        let before = self.word.fetch_sub(1, Ordering::Relaxed);
         if before & WAITING == 0 || !has_room(before - 1, size) {
             return false;
         }
-        // Ordering: Acquire; [room] again, for those that came since.
+        // Ordering: Acquire; pairs with [room]: whoever set the mark has added its watch.
         self.word.fetch_and(!WAITING, Ordering::Acquire);
         true
     }

@@ -75,6 +75,30 @@ fn a_second_registering_against_giving_up() {
     });
 }
 
+/// A closure is registered while the caller gives up, and calls again in the same slot. Legal: it is registered, and was told; or it came
+/// too late.
+#[test]
+fn registering_against_the_next_call() {
+    model("watch::registering_against_the_next_call", Bound::Three, || {
+        let (runtime, told) = (Arc::new(small(1, 1)), Told::default());
+        let call = runtime.open(0).unwrap();
+        let (sid, shared, closure) = (call.sid(), runtime.clone(), note(&told));
+        let plugin = thread::spawn(move || shared.on_give_up(sid, closure));
+        step();
+        drop(call);
+        // Not there if the plugin was in time: then the consumer has yet to free the slot.
+        let _next = runtime.open(0);
+        let expected = match plugin.join().unwrap() {
+            Watching::Registered => vec![Event::GivenUp],
+            other => {
+                assert_eq!(other, Watching::Closed);
+                vec![]
+            }
+        };
+        assert_eq!(all(&told), expected);
+    });
+}
+
 /// A closure is registered while the caller takes its result. Legal: it is registered, and told that the call is over; or it came too late.
 #[test]
 fn registering_against_the_result() {
@@ -154,6 +178,34 @@ fn a_place_is_used_again() {
             match thread.join().unwrap() {
                 Watching::Registered => assert_eq!(all(&told), [Event::Writable]),
                 other => assert_eq!((other, all(&told)), (Watching::Already, vec![])),
+            }
+        }
+    });
+}
+
+/// The same two threads, while the receiver gives up. Legal: each closure is told of that; or it came too late, and is told nothing.
+#[test]
+fn a_place_is_used_again_against_giving_up() {
+    model("watch::a_place_is_used_again_against_giving_up", Bound::Three, || {
+        let runtime = Arc::new(build(settings(4, 1).window(1)));
+        let mut stream = runtime.open_stream(0).unwrap();
+        let sid = stream.sid();
+        runtime.try_send(sid, &[]).unwrap();
+        assert_eq!(runtime.on_writable(sid, |_| ()), Watching::Registered);
+        assert!(stream.try_next().unwrap().is_ok());
+        runtime.try_send(sid, &[]).unwrap();
+
+        let waiting = [(); 2].map(|()| {
+            let told = Told::default();
+            let (shared, closure) = (runtime.clone(), note(&told));
+            (told, thread::spawn(move || shared.on_writable(sid, closure)))
+        });
+        step();
+        drop(stream);
+        for (told, thread) in waiting {
+            match thread.join().unwrap() {
+                Watching::Registered => assert_eq!(all(&told), [Event::GivenUp]),
+                _ => assert_eq!(all(&told), []),
             }
         }
     });

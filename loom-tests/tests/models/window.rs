@@ -96,6 +96,28 @@ fn two_first_senders() {
     });
 }
 
+/// A sender takes a credit while the receiver, who gives one back, tells another that there is room. Legal: in the end all credits are back.
+#[test]
+fn taking_against_telling() {
+    model("window::taking_against_telling", Bound::Three, || {
+        let runtime = Arc::new(build(settings(4, 1).window(2)));
+        let mut stream = runtime.open_stream(0).unwrap();
+        let (sid, shared) = (stream.sid(), runtime.clone());
+        for _ in 0..2 {
+            runtime.try_send(sid, &[]).unwrap();
+        }
+        assert_eq!(runtime.on_writable(sid, |_| ()), Watching::Registered);
+        let sender = thread::spawn(move || shared.try_send(sid, &[]));
+        step();
+        assert!(stream.try_next().unwrap().is_ok());
+        let frames = 1 + usize::from(sender.join().unwrap().is_ok());
+        for _ in 0..frames {
+            assert!(stream.try_next().unwrap().is_ok());
+        }
+        assert_eq!(runtime.credits(sid), 2);
+    });
+}
+
 /// A plugin reads the deadline of a call that is given up meanwhile, and whose slot has another. Legal: its own, or none.
 #[test]
 fn a_deadline_against_the_next_one() {
