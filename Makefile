@@ -284,7 +284,6 @@ clippy: ## Lint everything; warnings are errors
 doc: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc --workspace --no-deps
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --lib --all-features --no-deps
-	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-host --all-features --no-deps
 	RUSTDOCFLAGS="-Dwarnings" $(CARGO) doc -p nylon-ring-sdk --all-features --no-deps
 
 .PHONY: ci

@@ -1,6 +1,6 @@
 //! Answers from threads of its own. What the paths mean stands in `examples/README.md`.
 //!
-//! [`Plugin::call`] only decides, and hands the [`Call`] over to the [`Pool`].
+//! [`Plugin::call`] only decides, and hands the [`Call`] over to the `Pool`.
 
 #![forbid(unsafe_code)]
 
