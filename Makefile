@@ -186,7 +186,7 @@ miri: ## Run tests of ABI, rings and SDK under Miri (needs nightly, miri; minute
 # Left out: `no_mutex`, which puts itself in front of pthread's functions, as the sanitizers do, the safe code behind features, the tests
 # of the tool, and `mistakes`, which starts a compiler.
 SANITIZED := -p nylon-ring-runtime -p nylon-ring-sdk -p nylon-ring-host --target $(TARGET)
-SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex bytes http tower check cli mistakes $(LEFT_OUT))
+SANITIZED_TESTS = --lib $(call tests_of,ring plugin-sdk host,no_mutex bytes http tower check cli mistakes trace $(LEFT_OUT))
 
 # ThreadSanitizer sees one process too, which leaves `shared` out, and reports correct code unless std is rebuilt (-Zbuild-std).
 # What measures memory (`memory::`) is left out: the sanitizer takes its own. The spare thread of a host is no leak.
