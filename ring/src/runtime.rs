@@ -90,7 +90,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How many calls each shard may have in flight, 1 to 4,194,304; the default is 16,384. A slot is 192 bytes.
+    /// How many calls each shard may have in flight, 1 to 4,194,304; the default is 16,384. A slot is 128 bytes.
     pub fn slots(mut self, slots: u32) -> Self {
         self.slots = slots;
         self
