@@ -73,7 +73,10 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
                 let mut pending = host.open()?;
                 let sid = pending.sid();
                 let span = CallSpan::open(host.context, sid, request);
-                let handled = span.run(|| pending.inline(|| request.with_abi(|abi| host.plugin.handle(sid, abi))));
+                let handled = {
+                    let _entered = span.enter();
+                    request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)))
+                };
                 this.stage = Stage::Done;
                 if let Err(error) = host.accepted(handled) {
                     pending.refuse();
@@ -152,7 +155,10 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
             host.context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(host.context, sid, request);
-        let handled = span.run(|| pending.inline(|| request.with_abi(|abi| host.handle(sid, abi))));
+        let handled = {
+            let _entered = span.enter();
+            request.with_abi(|abi| pending.inline(|| host.handle(sid, abi)))
+        };
         if let Err(error) = host.accepted(handled) {
             pending.refuse();
             return Some(Err(error));
@@ -197,7 +203,11 @@ struct Bounds {
 impl Answer {
     #[inline]
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, NylonRingHostError>> {
-        if let Poll::Ready(result) = self.span.run(|| Pin::new(&mut self.pending).poll(cx)) {
+        let polled = {
+            let _entered = self.span.enter();
+            Pin::new(&mut self.pending).poll(cx)
+        };
+        if let Poll::Ready(result) = polled {
             let deadline = self.bounds.as_ref().and_then(|bounds| bounds.deadline);
             return Poll::Ready(self.context.in_time(deadline, result));
         }

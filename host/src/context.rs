@@ -137,7 +137,9 @@ impl Context {
         answer: Result<Reply, RuntimeError>,
     ) -> Result<Reply, NylonRingHostError> {
         if is_past(deadline) {
-            self.late.count();
+            if !matches!(answer, Err(RuntimeError::Closed)) {
+                self.late.count();
+            }
             return Err(self.timed_out());
         }
         answer.map_err(NylonRingHostError::waiting)

@@ -337,10 +337,10 @@ impl NylonRingHost {
     }
 }
 
-pub(crate) type Handled = Result<Result<(), Refusal>, NylonRingHostError>;
+pub(crate) type Handled = Result<Result<(), Refusal>, Box<NylonRingHostError>>;
 
 impl Inner {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
         let context = self.context;
         context.runtime.open(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)
@@ -352,7 +352,7 @@ impl Inner {
         match handled {
             Ok(Ok(())) => Ok(()),
             Ok(Err(refusal)) => Err(self.refused(refusal)),
-            Err(error) => Err(error),
+            Err(error) => Err(*error),
         }
     }
 
@@ -411,7 +411,10 @@ impl Inner {
             context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(context, sid, request);
-        let handled = span.run(|| receiver.inline(|| request.with_abi(|abi| self.handle(sid, abi))));
+        let handled = {
+            let _entered = span.enter();
+            request.with_abi(|abi| receiver.inline(|| self.handle(sid, abi)))
+        };
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();
             return Err(error);

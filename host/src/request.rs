@@ -89,8 +89,9 @@ pub(crate) trait Request {
     ///
     /// # Errors
     ///
-    /// [`NylonRingHostError::TooLarge`] where a part is longer than the ABI can say; `f` does not run.
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError>;
+    /// [`NylonRingHostError::TooLarge`] where a part is longer than the ABI can say; `f` does not run. Boxed, so that what a call
+    /// returns goes through registers.
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>>;
 }
 
 impl Request for HighLevelRequest {
@@ -100,7 +101,7 @@ impl Request for HighLevelRequest {
     }
 
     #[inline(always)]
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>> {
         let headers = self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let parts = Parts { method: &self.method, path: &self.path, query: &self.query, body: &self.body };
         parts.with_headers(headers, f)
@@ -114,7 +115,7 @@ impl<T: Request> Request for &T {
     }
 
     #[inline(always)]
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>> {
         (**self).with_abi(f)
     }
 }
@@ -126,7 +127,7 @@ impl Request for RequestView<'_> {
     }
 
     #[inline(always)]
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>> {
         let parts = Parts { method: self.method, path: self.path, query: self.query, body: self.body };
         parts.with_headers(self.headers.iter().copied(), f)
     }
@@ -146,7 +147,7 @@ impl<'a> Parts<'a> {
         self,
         headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
         f: impl FnOnce(AbiRequest<'_>) -> R,
-    ) -> Result<R, NylonRingHostError> {
+    ) -> Result<R, Box<NylonRingHostError>> {
         let mut inline = ArrayVec::<_, INLINE_HEADERS>::new();
         let heap;
         let views = if headers.len() == 0 {
@@ -165,7 +166,11 @@ impl<'a> Parts<'a> {
     }
 
     #[inline(always)]
-    fn with_views<R>(self, headers: &[NrHeader], f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, NylonRingHostError> {
+    fn with_views<R>(
+        self,
+        headers: &[NrHeader],
+        f: impl FnOnce(AbiRequest<'_>) -> R,
+    ) -> Result<R, Box<NylonRingHostError>> {
         let lengths = self.method.len() | self.path.len() | self.query.len() | headers.len();
         if lengths > MAX_LEN {
             return Err(self.too_large(headers.len()));
@@ -184,7 +189,7 @@ impl<'a> Parts<'a> {
 
     /// Names the longest part: the ABI has the same limit for all.
     #[cold]
-    fn too_large(&self, headers: usize) -> NylonRingHostError {
+    fn too_large(&self, headers: usize) -> Box<NylonRingHostError> {
         longest([
             ("method", self.method.len()),
             ("path", self.path.len()),
@@ -195,13 +200,15 @@ impl<'a> Parts<'a> {
 }
 
 #[cold]
-fn on_the_heap<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Vec<NrHeader>, NylonRingHostError> {
+fn on_the_heap<'a>(
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<NrHeader>, Box<NylonRingHostError>> {
     headers.map(|(key, value)| header(key, value)).collect()
 }
 
 /// Borrows both texts for longer than the compiler knows; they are the request's, which outlives its view.
 #[inline]
-fn header(key: &str, value: &str) -> Result<NrHeader, NylonRingHostError> {
+fn header(key: &str, value: &str) -> Result<NrHeader, Box<NylonRingHostError>> {
     if key.len() | value.len() > MAX_LEN {
         return Err(longest([("name of a header", key.len()), ("value of a header", value.len())]));
     }
@@ -216,10 +223,10 @@ fn view(text: &str) -> NrStr {
 }
 
 #[cold]
-fn longest<const N: usize>(parts: [(&'static str, usize); N]) -> NylonRingHostError {
+fn longest<const N: usize>(parts: [(&'static str, usize); N]) -> Box<NylonRingHostError> {
     let longest = parts.into_iter().max_by_key(|(_, len)| *len);
     let (what, len) = longest.unwrap_or_default();
-    NylonRingHostError::TooLarge { what, len, limit: u32::MAX }
+    Box::new(NylonRingHostError::TooLarge { what, len, limit: u32::MAX })
 }
 
 #[cfg(test)]
@@ -232,7 +239,7 @@ mod tests {
     fn an_error_names_the_part_that_is_too_long() {
         let parts = Parts { method: "GET", path: "/", query: "", body: &[] };
         assert!(matches!(
-            parts.too_large(u32::MAX as usize + 1),
+            *parts.too_large(u32::MAX as usize + 1),
             NylonRingHostError::TooLarge { what: "header list", len: 0x1_0000_0000, limit: u32::MAX }
         ));
     }
@@ -267,7 +274,7 @@ mod tests {
         }
     }
 
-    fn read(result: Result<HighLevelRequest, NylonRingHostError>) -> HighLevelRequest {
+    fn read(result: Result<HighLevelRequest, Box<NylonRingHostError>>) -> HighLevelRequest {
         result.expect("short enough")
     }
 

@@ -129,7 +129,7 @@ struct Thread {
 }
 
 /// Where the current thread remembers its seat at `host`.
-#[inline]
+#[inline(always)]
 fn with_seat<R>(host: *const Seats, f: impl FnOnce(&Cell<Seat>) -> R) -> R {
     // A context is larger than 4 KiB never, and aligned to a cache line: the bits above tell hosts apart well enough.
     SEATS.with(|seats| f(&seats[(host.addr() >> 7) % REMEMBERED]))
@@ -183,17 +183,15 @@ impl Seats {
     }
 
     /// The shard that the current thread calls on; `runtime` is this host's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn shard(&self, runtime: &'static Runtime) -> usize {
-        with_seat(self, |cell| {
-            let seat = cell.get();
-            if ptr::eq(seat.host, self) { seat.shard } else { self.sit_down(runtime, cell) }
-        })
+        let seat = with_seat(self, Cell::get);
+        if ptr::eq(seat.host, self) { seat.shard } else { self.sit_down(runtime) }
     }
 
     /// Finds a seat: the one the thread had, a free one, or one to share.
     #[cold]
-    fn sit_down(&self, runtime: &'static Runtime, cell: &Cell<Seat>) -> usize {
+    fn sit_down(&self, runtime: &'static Runtime) -> usize {
         let mut owners = self.owners();
         let shard = THREAD.with(|thread| {
             let mine = Arc::downgrade(&thread.life);
@@ -210,7 +208,7 @@ impl Seats {
                 None => (Arc::as_ptr(&thread.life).addr() >> 4) % owners.len(),
             }
         });
-        cell.set(Seat { host: self, shard, runtime: NONE });
+        with_seat(self, |cell| cell.set(Seat { host: self, shard, runtime: NONE }));
         shard
     }
 

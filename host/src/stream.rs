@@ -65,7 +65,11 @@ impl StreamReceiver {
     /// Polls for the next frame.
     #[inline]
     pub fn poll_recv(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
-        let error = match self.span.run(|| self.frames.poll_next(cx)) {
+        let polled = {
+            let _entered = self.span.enter();
+            self.frames.poll_next(cx)
+        };
+        let error = match polled {
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Ready(Some(Ok(reply))) if reply.is_overflow() => {
                 NylonRingHostError::Overflow { limit: self.host.context.runtime.buffer_limit() }

@@ -25,9 +25,9 @@ mod on {
             Self(tracing::info_span!(target: "nylon_ring::call", "call", plugin, sid, path))
         }
 
-        /// Runs `f` in the span.
-        pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-            self.0.in_scope(f)
+        /// Enters the span, until what is returned is dropped.
+        pub(crate) fn enter(&self) -> impl Sized + '_ {
+            self.0.enter()
         }
     }
 }
@@ -47,8 +47,8 @@ mod off {
         }
 
         #[inline(always)]
-        pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-            f()
+        pub(crate) fn enter(&self) -> Self {
+            Self
         }
     }
 }

@@ -63,6 +63,22 @@ fn pages_are_whole() {
     assert!(last > 1);
 }
 
+/// A host that had mapped its page would be killed by this.
+#[test]
+fn a_page_that_is_cut_short_does_no_harm() {
+    let _watchdog = Watchdog::new("a_page_that_is_cut_short_does_no_harm");
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("page");
+    let (host, _) = block_on(load(staying().publish(&path, PERIOD)));
+    for _ in 0..20 {
+        let before = Page::read(&path).unwrap().sequence;
+        fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        block_on(ask(&host, "/later")).unwrap();
+        block_on(until("a whole page", || Page::read(&path).is_ok_and(|page| page.sequence > before)));
+    }
+    assert_eq!(host.metrics().delivered, 21, "and the one that `load` made");
+}
+
 #[test]
 fn a_new_version_takes_the_place_over() {
     let _watchdog = Watchdog::new("a_new_version_takes_the_place_over");

@@ -86,30 +86,34 @@ pub(crate) fn run<R>(shard: &Shard, unary: Option<(u64, &mut Option<Reply>)>, f:
     result
 }
 
-/// Runs `f` on the innermost scope of this thread, if that is one of `shard`.
+/// The innermost scope of this thread, if that is one of `shard`.
+///
+/// # Safety
+///
+/// The reference must be gone when the caller returns.
 #[inline(always)]
-pub(crate) fn with<R>(shard: &Shard, f: impl FnOnce(&Scope) -> R) -> Option<R> {
+pub(crate) unsafe fn innermost(shard: &Shard) -> Option<&Scope> {
     let scope = SCOPE.with(Cell::get);
-    // SAFETY: `run` sets the pointer to a scope on this thread's stack, and resets it before that scope is gone.
-    let scope = unsafe { scope.as_ref() }?;
-    ptr::eq(scope.shard, shard).then(|| f(scope))
+    // SAFETY: `run` sets the pointer to a scope on this thread's stack, and resets it before that scope is gone; it is further down
+    // than the frame that the caller vouches for.
+    unsafe { scope.as_ref() }.filter(|scope| ptr::eq(scope.shard, shard))
 }
 
 impl Scope {
     /// Whether this scope is that of the unary call `sid`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_for(&self, sid: u64) -> bool {
         self.sid == Some(sid)
     }
 
     /// Whether the call has its answer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_answered(&self) -> bool {
         self.answered.get()
     }
 
     /// Keeps the first answer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keep(&self, reply: Reply) {
         // SAFETY: null, or a place that `run` has borrowed mutably for as long as the scope exists; no other reference is
         // made of it, and this one ends here.

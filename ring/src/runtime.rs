@@ -183,7 +183,7 @@ impl Runtime {
         self.config.buffer_limit
     }
 
-    #[inline]
+    #[inline(always)]
     fn shard(&self, index: usize) -> Result<&Shard, RuntimeError> {
         match self.shards.get(index).map(OnceLock::get) {
             Some(Some(shard)) => Ok(shard),
@@ -228,7 +228,7 @@ impl Runtime {
     ///
     /// [`RuntimeError::Full`] when all slots of the shard are in use, [`RuntimeError::Closed`] after [`close`](Self::close),
     /// and whatever setting up the shard may meet when this is its first use.
-    #[inline]
+    #[inline(always)]
     pub fn open(&self, shard: usize) -> Result<Pending<'_>, RuntimeError> {
         let shard = self.shard(shard)?;
         let (slot, sid) = shard.open(Kind::Unary)?;
@@ -263,7 +263,7 @@ impl Runtime {
     ///
     /// From any thread. Never blocks and takes no mutex; the one system call it may make is the doorbell's write, when the
     /// shard's reactor sleeps. A sid that names no open call is counted and otherwise ignored.
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         match self.existing(sid) {
             Some(shard) => shard.send(sid, status, bytes),

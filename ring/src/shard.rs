@@ -173,17 +173,17 @@ impl Shard {
     /// Sends a record that is charged what it costs in the ring.
     #[inline(always)]
     pub(crate) fn send_record(&self, record: Record) {
-        let sid = record.sid;
-        match inline_scope::with(self, |scope| scope.is_for(sid).then_some(scope.is_answered())).flatten() {
-            None => self.push(record),
-            Some(answered) => self.answer_inline(record, answered),
+        // SAFETY: not kept.
+        match unsafe { inline_scope::innermost(self) } {
+            Some(scope) if scope.is_for(record.sid) => self.answer_inline(scope, record),
+            _ => self.push(record),
         }
     }
 
     /// Keeps a result that the calling thread itself waits for, if it is the first (`inline_scope.rs`).
     #[inline(always)]
-    fn answer_inline(&self, record: Record, answered: bool) {
-        if answered {
+    fn answer_inline(&self, scope: &Scope, record: Record) {
+        if scope.is_answered() {
             self.ledger.release(self.index, record.ring_cost());
             self.counters.duplicate_inline.add_shared(1);
             return;
@@ -192,7 +192,7 @@ impl Shard {
         let quiescent = self.spilled.load(Ordering::Acquire) == 0 && self.ring.is_quiescent();
         let slot = &self.slab.slots()[self.layout.slot(record.sid)];
         if quiescent && slot.is_open(record.sid, self.mask()) {
-            inline_scope::with(self, |scope| scope.keep(record.reply));
+            scope.keep(record.reply);
         } else {
             self.push(record);
         }
@@ -234,8 +234,10 @@ impl Shard {
     /// Rings, or leaves it to the scope this thread is in.
     #[cold]
     fn wake_reactor(&self) {
-        if inline_scope::with(self, Scope::owe).is_none() {
-            self.doorbell.ring();
+        // SAFETY: not kept.
+        match unsafe { inline_scope::innermost(self) } {
+            Some(scope) => scope.owe(),
+            None => self.doorbell.ring(),
         }
     }
 
@@ -323,7 +325,7 @@ impl Shard {
     // --- callers ---
 
     /// Opens a slot; returns it and its sid.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn open(&self, kind: Kind) -> Result<(&Slot, u64), RuntimeError> {
         // Ordering: Relaxed; a call that is opened while the runtime closes finds out when it parks.
         if self.closed.load(Ordering::Relaxed) {
