@@ -116,10 +116,10 @@ impl HostBuilder {
     }
 
     /// Has somebody look at all calls in flight once a period, off their path: [`NylonRingHost::in_flight`] knows their ages then, and
-    /// a `handle` that takes longer than `budget` is reported to `tracing` (target `nylon_ring::watchdog`) and counted
-    /// ([`slow_handles`](crate::Metrics::slow_handles)). The default is that nobody looks.
+    /// a `handle` that takes longer than `budget` is reported to `tracing` (a warning of target `nylon_ring::watchdog`, with plugin, sid,
+    /// path and how long it has blocked) and counted ([`slow_handles`](crate::Metrics::slow_handles)). The default is that nobody looks.
     ///
-    /// A look costs some microseconds a thousand slots; calls pay nothing.
+    /// A look costs some microseconds a thousand slots; each call pays for leaving its path where a report finds it.
     pub fn watch_calls(mut self, period: Duration, budget: Duration) -> Self {
         self.watching = Some(Watching { period, budget });
         self

@@ -365,17 +365,22 @@ impl Inner {
         refusal.into()
     }
 
-    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else, and `handle` is not timed.
+    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else, and `handle` is neither timed
+    /// nor watched.
     #[inline(always)]
     pub(crate) fn is_unbounded(&self) -> bool {
-        self.due.is_none() && self.admission.is_none() && self.clock.is_none()
+        self.due.is_none() && self.admission.is_none() && self.clock.is_none() && self.watchdog.is_none()
     }
 
-    /// Hands a request to the plugin, and takes the time if it is to.
+    /// Hands a request to the plugin, watched and timed as it is to be.
     pub(crate) fn handle(&self, sid: u64, request: AbiRequest<'_>) -> Result<(), Refusal> {
-        match &self.clock {
+        let timed = || match &self.clock {
             None => self.plugin.handle(sid, request),
             Some(clock) => clock.run(|| self.plugin.handle(sid, request)),
+        };
+        match &self.watchdog {
+            None => timed(),
+            Some(watchdog) => watchdog.run(sid, request.path(), timed),
         }
     }
 

@@ -52,6 +52,7 @@ pub struct RequestView<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct AbiRequest<'a> {
     request: &'a NrRequest,
+    path: &'a str,
     body: NrBytes,
     borrowed: PhantomData<&'a [u8]>,
 }
@@ -61,6 +62,12 @@ impl AbiRequest<'_> {
     #[inline]
     pub(crate) fn request(&self) -> *const NrRequest {
         self.request
+    }
+
+    /// The path, for the host itself.
+    #[inline]
+    pub(crate) fn path(&self) -> &str {
+        self.path
     }
 
     /// The body, for a plugin's `handle`.
@@ -184,7 +191,12 @@ impl<'a> Parts<'a> {
             _reserved0: 0,
             _reserved1: 0,
         };
-        Ok(f(AbiRequest { request: &request, body: NrBytes::from_slice(self.body), borrowed: PhantomData }))
+        Ok(f(AbiRequest {
+            request: &request,
+            path: self.path,
+            body: NrBytes::from_slice(self.body),
+            borrowed: PhantomData,
+        }))
     }
 
     /// Names the longest part: the ABI has the same limit for all.

@@ -3,12 +3,17 @@
 //!
 //! A task of the spare runtime looks at every slot once a *period*, and remembers when it saw a sid first. So an age is short of the
 //! truth by up to one period, and the call path does nothing for it. A call that comes and goes between two looks is not seen.
+//!
+//! What the call path does leave, in a host that is watched, is the path of the call that each thread is in `handle` with: under a lock
+//! of the thread's own, which nobody else takes but for a report.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
+
+use thread_local::ThreadLocal;
 
 use crate::{context::Context, error::NylonRingHostError, spare};
 
@@ -37,6 +42,8 @@ pub(crate) struct Watching {
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
     seen: Mutex<HashMap<u64, Seen>>,
+    /// What each thread is in `handle` with, the innermost last: sid and path.
+    inside: ThreadLocal<Mutex<Vec<(u64, String)>>>,
 }
 
 /// One call that was in flight at the last look.
@@ -61,7 +68,21 @@ impl Watchdog {
     }
 
     fn seen(&self) -> MutexGuard<'_, HashMap<u64, Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.seen)
+    }
+
+    /// Runs `f`, which is a call of `handle`.
+    pub(crate) fn run<R>(&self, sid: u64, path: &str, f: impl FnOnce() -> R) -> R {
+        let inside = self.inside.get_or_default();
+        lock(inside).push((sid, path.to_owned()));
+        let result = f();
+        lock(inside).pop();
+        result
+    }
+
+    /// The path of a call that some thread is in `handle` with.
+    fn path(&self, sid: u64) -> Option<String> {
+        self.inside.iter().find_map(|inside| lock(inside).iter().find(|call| call.0 == sid).map(|call| call.1.clone()))
     }
 
     /// Looks at all calls in flight once.
@@ -80,6 +101,7 @@ impl Watchdog {
                     target: "nylon_ring::watchdog",
                     plugin = &*context.name,
                     sid = call.sid,
+                    path = self.path(call.sid),
                     blocked_ms = time.as_millis() as u64,
                     "handle does not return: it blocks the thread of its caller"
                 );
@@ -87,6 +109,10 @@ impl Watchdog {
             seen.insert(call.sid, call_seen);
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn run(context: &'static Context, watchdog: Weak<Watchdog>, watching: Watching) {

@@ -6,7 +6,12 @@ mod common;
 #[expect(dead_code, reason = "shared with other tests")]
 mod witness;
 
-use std::{sync::atomic::Ordering::SeqCst, thread, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, OnceLock, atomic::Ordering::SeqCst},
+    thread,
+    time::Duration,
+};
 
 use common::LIMIT;
 use futures::executor::block_on;
@@ -16,6 +21,35 @@ use witness::{ask, load, staying, stream, until};
 const PERIOD: Duration = Duration::from_millis(5);
 
 on_both_runtimes!(nobody_looks, ages, a_handle_that_blocks, quick_handles_are_not_reported);
+
+/// What is logged by any thread of this process.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The reports of a call's `handle`.
+fn reports(sid: u64) -> Vec<String> {
+    static LOG: OnceLock<Log> = OnceLock::new();
+
+    let log = LOG.get_or_init(|| {
+        let log = Log::default();
+        let writer = log.clone();
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+        log
+    });
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let of_call = |line: &&str| line.contains("nylon_ring::watchdog") && line.contains(&format!("sid={sid} "));
+    text.lines().filter(of_call).map(str::to_owned).collect()
+}
 
 /// What is in flight is known all the same, but not for how long.
 async fn nobody_looks() {
@@ -51,6 +85,7 @@ async fn ages() {
 }
 
 async fn a_handle_that_blocks() {
+    reports(0);
     let (host, seen) = load(staying().watch_calls(PERIOD, 4 * PERIOD)).await;
     let caller = thread::spawn({
         let host = host.clone();
@@ -58,10 +93,16 @@ async fn a_handle_that_blocks() {
     });
     until("the report", || host.metrics().slow_handles == 1).await;
     let calls = host.in_flight();
-    let [InFlight { age: Some(age), in_handle: true, .. }] = calls[..] else { panic!("{calls:?}") };
+    let [InFlight { sid, age: Some(age), in_handle: true, .. }] = calls[..] else { panic!("{calls:?}") };
     assert!(age >= 4 * PERIOD);
     smol::Timer::after(10 * PERIOD).await;
     assert_eq!(host.metrics().slow_handles, 1, "it is reported once");
+    let reports = reports(sid);
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    assert!(
+        ["WARN", "plugin=\"unload\"", "path=\"/block\"", "blocked_ms="].iter().all(|part| report.contains(part)),
+        "{report}"
+    );
     seen.release.store(1, SeqCst);
     assert_eq!(caller.join().unwrap().unwrap(), "late");
     assert_eq!(host.in_flight(), []);
