@@ -1,11 +1,10 @@
-//! What calls in flight look like from outside, without a mark that a call would have to leave: how old they are, and which `handle`
-//! does not return.
+//! What calls in flight look like from outside: how old they are, and which `handle` does not return.
 //!
 //! A task of the spare runtime looks at every slot once a *period*, and remembers when it saw a sid first. So an age is short of the
-//! truth by up to one period, and the call path does nothing for it. A call that comes and goes between two looks is not seen.
+//! truth by up to one period, and no call does anything for it. A call that comes and goes between two looks is not seen.
 //!
-//! What the call path does leave, in a host that is watched, is the path of the call that each thread is in `handle` with: under a lock
-//! of the thread's own, which nobody else takes but for a report.
+//! For the reports each thread leaves the path of the call that it is in `handle` with, in a host that is watched: under a lock of the
+//! thread's own, which nobody else takes but for a report.
 
 use std::{
     collections::HashMap,
@@ -88,6 +87,7 @@ impl Watchdog {
     /// Looks at all calls in flight once.
     fn look(&self, context: &Context, budget: Duration) {
         let now = Instant::now();
+        let mut slow = Vec::new();
         let mut seen = self.seen();
         let mut before = std::mem::take(&mut *seen);
         for call in context.runtime.in_flight() {
@@ -96,17 +96,22 @@ impl Watchdog {
             let time = now.saturating_duration_since(call_seen.since);
             if call.handing_over && time >= budget && !call_seen.reported {
                 call_seen.reported = true;
-                context.slow_handles.count();
-                tracing::warn!(
-                    target: "nylon_ring::watchdog",
-                    plugin = &*context.name,
-                    sid = call.sid,
-                    path = self.path(call.sid),
-                    blocked_ms = time.as_millis() as u64,
-                    "handle does not return: it blocks the thread of its caller"
-                );
+                slow.push((call.sid, time));
             }
             seen.insert(call.sid, call_seen);
+        }
+        // Who subscribes may ask for the calls in flight.
+        drop(seen);
+        for (sid, time) in slow {
+            context.slow_handles.count();
+            tracing::warn!(
+                target: "nylon_ring::watchdog",
+                plugin = &*context.name,
+                sid,
+                path = self.path(sid),
+                blocked_ms = time.as_millis() as u64,
+                "handle does not return: it blocks the thread of its caller"
+            );
         }
     }
 }

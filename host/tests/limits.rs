@@ -52,6 +52,7 @@ on_both_runtimes! {
     a_stream_keeps_its_place_to_the_end,
     a_refused_call_gives_its_place_back,
     who_waits_is_sent_away_by_a_shutdown,
+    who_is_sent_away_was_not_answered_late,
 }
 
 async fn a_call_that_is_not_answered_times_out() {
@@ -172,6 +173,17 @@ async fn who_waits_is_sent_away_by_a_shutdown() {
     assert!(matches!(host.shutdown(BRIEF).await, Err(Error::ShutdownTimedOut { in_flight: 1 })));
     assert!(matches!(waiting.await, Err(Error::ShuttingDown)));
     assert!(matches!(held.await, Err(Error::Closed)));
+}
+
+/// The deadline passes, the host is shut down, and only then the caller looks: no result came, in time or late.
+async fn who_is_sent_away_was_not_answered_late() {
+    let host = load(NylonRingHost::builder());
+    let mut held = Box::pin(host.call_view_with(view("/hold"), brief()));
+    assert!(held.as_mut().now_or_never().is_none());
+    assert!(matches!(host.shutdown(2 * BRIEF).await, Err(Error::ShutdownTimedOut { in_flight: 1 })));
+    assert!(matches!(held.await, Err(Error::Timeout)));
+    let m = host.metrics();
+    assert_eq!((m.timed_out, m.late), (1, 0));
 }
 
 /// Timers are the host's own: they need neither tokio nor a runtime that keeps time.

@@ -7,43 +7,24 @@ mod common;
 #[expect(dead_code, reason = "shared with other tests")]
 mod witness;
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::sync::Mutex;
 
 use futures::executor::block_on;
 use nylon_ring_host::RequestView;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 use witness::{ask, load, staying};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Lines {
-    /// What is written about one path while `work` is done.
-    fn of(path: &str, work: impl FnOnce()) -> Vec<String> {
-        let lines = Self::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_span_events(FmtSpan::NEW | FmtSpan::ENTER | FmtSpan::CLOSE)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, work);
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(path)).map(str::to_owned).collect()
-    }
+/// What is written about one path while `work` is done.
+fn lines(path: &str, work: impl FnOnce()) -> Vec<String> {
+    let log: &Mutex<Vec<u8>> = Box::leak(Box::default());
+    let subscriber = tracing_subscriber::fmt()
+        .with_span_events(FmtSpan::NEW | FmtSpan::ENTER | FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(|| log.make_writer())
+        .finish();
+    tracing::subscriber::with_default(subscriber, work);
+    let text = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    text.lines().filter(|line| line.contains(path)).map(str::to_owned).collect()
 }
 
 fn count(lines: &[String], event: &str) -> usize {
@@ -53,7 +34,7 @@ fn count(lines: &[String], event: &str) -> usize {
 #[test]
 fn a_call_has_a_span_from_handle_to_its_answer() {
     let (host, _) = block_on(load(staying()));
-    let lines = Lines::of("/later", || assert_eq!(block_on(ask(&host, "/later")).unwrap(), "1"));
+    let lines = lines("/later", || assert_eq!(block_on(ask(&host, "/later")).unwrap(), "1"));
     let sid = lines[0].split("sid=").nth(1).unwrap().split(' ').next().unwrap();
     assert_ne!(sid.parse::<u64>().unwrap(), 0);
     let fields = format!("call{{plugin=\"unload\" sid={sid} path=\"/later\"}}");
@@ -65,7 +46,7 @@ fn a_call_has_a_span_from_handle_to_its_answer() {
 #[test]
 fn a_stream_has_a_span_until_it_is_dropped() {
     let (host, _) = block_on(load(staying()));
-    let lines = Lines::of("/stream", || {
+    let lines = lines("/stream", || {
         let mut stream =
             block_on(host.call_stream_view(RequestView { path: "/stream", ..RequestView::default() })).unwrap();
         assert_eq!(block_on(stream.recv()).unwrap().data, b"first");

@@ -7,46 +7,35 @@ mod common;
 mod witness;
 
 use std::{
-    io,
-    sync::{Arc, Mutex, OnceLock, atomic::Ordering::SeqCst},
+    sync::{Mutex, Once, atomic::Ordering::SeqCst},
     thread,
     time::Duration,
 };
 
 use common::LIMIT;
 use futures::executor::block_on;
-use nylon_ring_host::InFlight;
+use nylon_ring_host::{InFlight, NylonRingHost};
+use tracing_subscriber::fmt::MakeWriter;
 use witness::{ask, load, staying, stream, until};
 
 const PERIOD: Duration = Duration::from_millis(5);
 
 on_both_runtimes!(nobody_looks, ages, a_handle_that_blocks, quick_handles_are_not_reported);
 
-/// What is logged by any thread of this process.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+/// Hosts that whoever subscribes to the reports asks for their calls in flight, at each of them.
+static ASKED: Mutex<Vec<NylonRingHost>> = Mutex::new(Vec::new());
 
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The reports of a call's `handle`.
+/// The reports of a call's `handle`, of all that is logged by any thread of this process.
 fn reports(sid: u64) -> Vec<String> {
-    static LOG: OnceLock<Log> = OnceLock::new();
+    static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    static SUBSCRIBE: Once = Once::new();
 
-    let log = LOG.get_or_init(|| {
-        let log = Log::default();
-        let writer = log.clone();
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
-        log
-    });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let writer = || {
+        ASKED.lock().unwrap().iter().for_each(|host| drop(host.in_flight()));
+        LOG.make_writer()
+    };
+    SUBSCRIBE.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(writer).init());
+    let text = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
     let of_call = |line: &&str| line.contains("nylon_ring::watchdog") && line.contains(&format!("sid={sid} "));
     text.lines().filter(of_call).map(str::to_owned).collect()
 }
@@ -87,6 +76,7 @@ async fn ages() {
 async fn a_handle_that_blocks() {
     reports(0);
     let (host, seen) = load(staying().watch_calls(PERIOD, 4 * PERIOD)).await;
+    ASKED.lock().unwrap().push(host.clone());
     let caller = thread::spawn({
         let host = host.clone();
         move || block_on(ask(&host, "/block"))
