@@ -11,6 +11,7 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
+use tokio::runtime::Handle;
 
 use crate::{
     BenchError, Contender, memory,
@@ -41,7 +42,9 @@ pub(super) async fn drive<C: Contender>(host: &C, shape: &Shape, until: Until) -
     let alarm = match until {
         Until::Elapsed(time) => Some(thread::Builder::new().name("alarm".to_owned()).spawn({
             let (run, weigh, tasks) = (Arc::clone(&run), shape.weigh, shape.in_flight);
+            let runtime = Handle::current();
             move || {
+                run.bring_together(&runtime);
                 thread::sleep(time);
                 // A million of them take longer than that to begin.
                 while run.arrived.load(Relaxed) < tasks && !run.stop.load(Relaxed) {
@@ -101,6 +104,15 @@ impl Run {
             Until::Results(results) => results.div_ceil(shape.in_flight.max(1) as u64),
         };
         Self { stop: AtomicBool::new(false), most, arrived: AtomicUsize::new(0), together }
+    }
+
+    /// Wakes workers until each of the tasks has one. A worker that goes to sleep just when a task is spawned is not told of
+    /// it: tokio counts on the others to come back to their queues, and a task that never yields keeps its worker from that.
+    fn bring_together(&self, runtime: &Handle) {
+        while self.arrived.load(Relaxed) < self.together && !self.stop.load(Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+            drop(runtime.spawn(async {}));
+        }
     }
 
     fn is_over(&self, results: u64) -> bool {
