@@ -19,37 +19,16 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use dashmap::DashMap;
-use libloading::Library;
-use nylon_ring::{
-    NR_ABI_VERSION, NrBytes, NrHeader, NrHostVTable, NrPluginInfo, NrPluginVTable, NrRequest, NrStatus, NrStr,
-};
+use nylon_ring::{NrBytes, NrHeader, NrHostVTable, NrRequest, NrStatus, NrStr};
 use nylon_ring_host::{HighLevelRequest, RequestView};
 use tokio::sync::{mpsc, oneshot};
 
-/// What the baseline can fail with.
-#[derive(Debug, thiserror::Error)]
-pub enum BaselineError {
-    /// The library could not be opened, or has no entry point.
-    #[error("cannot load the plugin: {0}")]
-    Load(#[from] libloading::Error),
-    /// The plugin is not one for this ABI.
-    #[error("the plugin is not usable: {0}")]
-    Unusable(&'static str),
-    /// The request is too large for the ABI.
-    #[error("the request does not fit the ABI: {0}")]
-    Request(#[from] nylon_ring::NrViewError),
-    /// `handle` refused the request.
-    #[error("the plugin refused the request: {0}")]
-    Refused(NrStatus),
-    /// The sender went away without an answer.
-    #[error("no answer came")]
-    Lost,
-}
+use crate::plain_plugin::{BaselineError, PlainPlugin};
 
 /// One frame of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,28 +181,12 @@ unsafe extern "C" fn send_result<M: Maps>(host_ctx: *mut c_void, sid: u64, statu
     }));
 }
 
-type Handle = unsafe extern "C" fn(*mut c_void, u64, *const NrRequest, NrBytes) -> NrStatus;
-
-/// What was found in the library; it is never unmapped, so all of it stays valid.
-#[derive(Debug)]
-struct Plugin {
-    ctx: *mut c_void,
-    handle: Handle,
-    shutdown: Option<unsafe extern "C" fn(*mut c_void)>,
-}
-
-// SAFETY: the functions of a plugin may be called with its context from any thread.
-unsafe impl Send for Plugin {}
-// SAFETY: as above; nothing here is ever written.
-unsafe impl Sync for Plugin {}
-
 #[derive(Debug)]
 struct Inner<M: Maps> {
-    plugin: Plugin,
+    plugin: PlainPlugin,
     pending: Arc<Pending<M>>,
     /// How many calls there were.
     calls: AtomicU64,
-    stopped: AtomicBool,
 }
 
 /// A host with these maps. Clones are the same host.
@@ -252,37 +215,12 @@ impl<M: Maps> Baseline<M> {
     /// # Errors
     /// It cannot be opened, is not a plugin of this ABI, or does not start.
     pub fn load(path: &Path) -> Result<Self, BaselineError> {
-        // SAFETY: loading runs the library's initialisers; it is the benchmarks' own plugin.
-        let library = unsafe { Library::new(path) }?;
-        // SAFETY: the symbol has this type in every plugin.
-        let entry =
-            unsafe { library.get::<unsafe extern "C" fn() -> *const NrPluginInfo>("nylon_ring_get_plugin_v1") }?;
-        // SAFETY: it takes nothing and may be called from any thread.
-        let info = unsafe { entry() };
-        // SAFETY: null, or an info that lives as long as the library, which is forgotten below.
-        let info: &NrPluginInfo = unsafe { info.as_ref() }.ok_or(BaselineError::Unusable("no info"))?;
-        if !info.compatible(NR_ABI_VERSION) {
-            return Err(BaselineError::Unusable("another ABI"));
-        }
-        // SAFETY: null, or a table that lives as long as the library.
-        let vtable: &NrPluginVTable = unsafe { info.vtable.as_ref() }.ok_or(BaselineError::Unusable("no vtable"))?;
-        let handle = vtable.handle.ok_or(BaselineError::Unusable("no handle function"))?;
-        std::mem::forget(library);
-
         let pending = Arc::<Pending<M>>::default();
         // One count is given away for good: a thread of the plugin may call at any time.
         let host_ctx = Arc::into_raw(Arc::clone(&pending)).cast_mut().cast();
-        if let Some(init) = vtable.init {
-            // SAFETY: called once, before any `handle`; context and table live for ever.
-            let status = unsafe { init(info.plugin_ctx, host_ctx, Self::HOST_VTABLE) };
-            if status != NrStatus::Ok {
-                return Err(BaselineError::Refused(status));
-            }
-        }
-        let plugin = Plugin { ctx: info.plugin_ctx, handle, shutdown: vtable.shutdown };
-        Ok(Self {
-            inner: Arc::new(Inner { plugin, pending, calls: AtomicU64::new(0), stopped: AtomicBool::new(false) }),
-        })
+        // SAFETY: context and table live for ever, and the one is what the other's function takes.
+        let plugin = unsafe { PlainPlugin::start(path, host_ctx, Self::HOST_VTABLE) }?;
+        Ok(Self { inner: Arc::new(Inner { plugin, pending, calls: AtomicU64::new(0) }) })
     }
 
     /// Calls the plugin with an owned request and waits for its one result.
@@ -323,13 +261,7 @@ impl<M: Maps> Baseline<M> {
 
     /// Stops the plugin, once; there must be nothing in flight.
     pub fn shutdown(&self) {
-        let inner = &*self.inner;
-        if !inner.stopped.swap(true, Ordering::AcqRel)
-            && let Some(shutdown) = inner.plugin.shutdown
-        {
-            // SAFETY: called once, with the plugin's own context.
-            unsafe { shutdown(inner.plugin.ctx) };
-        }
+        self.inner.plugin.shutdown();
     }
 
     fn open_unary<S: AsRef<str>>(
@@ -390,12 +322,6 @@ impl<M: Maps> Baseline<M> {
             })
             .collect::<Result<Vec<_>, nylon_ring::NrViewError>>()?;
         let request = NrRequest::build(method, path, query, &headers)?;
-        let plugin = &self.inner.plugin;
-        // SAFETY: the plugin is started, and all that the request borrows outlives this call.
-        let status = unsafe { (plugin.handle)(plugin.ctx, sid, &raw const request, NrBytes::from_slice(body)) };
-        match status {
-            NrStatus::Ok => Ok(()),
-            refused => Err(BaselineError::Refused(refused)),
-        }
+        self.inner.plugin.handle(sid, &request, body)
     }
 }

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`MutexBaseline`] | the host that everybody writes first: a mutex, a map, a oneshot for each call |
 //! | [`DashMapBaseline`] | the same with a map in shards |
-//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`], [`DashMap`], [`Public`] |
+//! | [`Contender`] | what a host must offer to be measured; [`Ring`], [`RingCall`], [`Mutex`], [`MutexView`], [`DashMap`], [`Public`], [`Floor`] |
 //! | [`drive`] | one measurement: a runtime, tasks in a loop, results per second |
 //! | [`alloc`] | an allocator that counts |
 //! | [`queues`] | raw queues, without plugins |
@@ -27,18 +27,19 @@ pub mod drive;
 mod error;
 pub mod memory;
 pub mod open_loop;
+mod plain_plugin;
 mod plugin_times;
 pub mod queues;
 pub mod soak;
 pub mod work;
 
 pub use baseline::{
-    Baseline, BaselineError, BaselineStream, DashMapBaseline, InMutexes, InShards, Maps, MutexBaseline, OwnedFrame,
-    SidMap,
+    Baseline, BaselineStream, DashMapBaseline, InMutexes, InShards, Maps, MutexBaseline, OwnedFrame, SidMap,
 };
-pub use contender::{Contender, DashMap, Mutex, MutexView, Public, PublicFast, Ring, RingCall};
+pub use contender::{Contender, DashMap, Floor, Mutex, MutexView, Public, PublicFast, Ring, RingCall};
 pub use demo::{Throughput, demo_throughput};
 pub use error::BenchError;
+pub use plain_plugin::BaselineError;
 pub use plugin_times::PluginTimes;
 
 use std::path::PathBuf;

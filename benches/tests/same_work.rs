@@ -9,7 +9,7 @@ use std::{
 
 use nylon_ring::NrStatus;
 use nylon_ring_benches::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Public, PublicFast, Ring, RingCall,
+    BenchError, Contender, DashMap, Floor, Mutex, MutexView, Public, PublicFast, Ring, RingCall,
     compare::CASES,
     drive::{self, Plan},
     work::{Flavour, Idle, Shape, Work},
@@ -181,6 +181,21 @@ contender! {
     public_fast PublicFast;
     ring Ring;
     ring_call RingCall;
+}
+
+/// It keeps no frames apart.
+mod floor {
+    use super::*;
+
+    #[test]
+    fn unary() {
+        with_host(super::unary::<Floor>);
+    }
+
+    #[test]
+    fn rows() {
+        super::rows::<Floor>();
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::Section;
 use crate::{
-    BenchError, Contender, DashMap, Mutex, MutexView, Public, PublicFast, Ring, RingCall,
+    BenchError, Contender, DashMap, Floor, Mutex, MutexView, Public, PublicFast, Ring, RingCall,
     drive::{self, Plan, Sample},
     open_loop::{self, Load, OpenSample},
     work::{Shape, Strategy, Work},
@@ -29,6 +29,8 @@ pub enum ContenderId {
     Ring,
     /// This project's host with owned requests.
     RingCall,
+    /// No host: what all of them share.
+    Floor,
 }
 
 /// Evaluates an expression for the type that an id stands for.
@@ -42,6 +44,7 @@ macro_rules! for_type {
             ContenderId::PublicFast => for_type!(@ $C PublicFast $body),
             ContenderId::Ring => for_type!(@ $C Ring $body),
             ContenderId::RingCall => for_type!(@ $C RingCall $body),
+            ContenderId::Floor => for_type!(@ $C Floor $body),
         }
     };
     (@ $C:ident $Type:ident $body:expr) => {{
@@ -99,9 +102,9 @@ impl Entrant {
 
 /// Who takes part in a section: whom the user named, or the section's own.
 pub(super) fn entrants(section: Section, named: Option<&[ContenderId]>) -> Vec<Entrant> {
-    use ContenderId::{DashMap, Mutex, Public, PublicFast, Ring, RingCall};
+    use ContenderId::{DashMap, Floor, Mutex, Public, PublicFast, Ring, RingCall};
     let ids = named.unwrap_or(match section {
-        Section::Rows => &[Mutex, Public, Ring, RingCall, DashMap, PublicFast],
+        Section::Rows => &[Mutex, Public, Ring, RingCall, DashMap, PublicFast, Floor],
         Section::Threads | Section::Depth | Section::Payload | Section::Streams => &[Mutex, Public, Ring, DashMap],
         _ => &[Mutex, Public, Ring],
     });

@@ -3,6 +3,7 @@
 //! Generic all the way: the futures of a contender are its own types, unboxed, so that nobody pays for the harness.
 
 mod baseline;
+mod floor;
 mod public;
 mod ring;
 
@@ -17,6 +18,7 @@ use nylon_ring::NrStatus;
 use crate::{BenchError, work::Shape};
 
 pub use baseline::{DashMap, Mutex, MutexView};
+pub use floor::Floor;
 pub use public::{Public, PublicFast};
 pub use ring::{Ring, RingCall};
 
