@@ -13,12 +13,12 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::{Pending, Reply, RuntimeError};
+use nylon_ring_runtime::{Pending, Reply};
 
 use crate::{
     admission::Place,
     context::Context,
-    deadline::{CallOptions, Due, Timer, is_past},
+    deadline::{Bounds, CallOptions, Due, is_past},
     error::NylonRingHostError,
     host::Inner,
     request::Request,
@@ -34,7 +34,7 @@ pub(crate) struct Call<'a, R, P> {
     payload: PhantomData<fn() -> P>,
 }
 
-#[repr(u8)] // a tag of its own: `Done` is found at once when the call is dropped
+#[repr(u8)] // a tag of its own: `Answered` is found at once when the call is dropped
 enum Stage<'a, R> {
     /// Not polled yet.
     Request(R),
@@ -42,8 +42,12 @@ enum Stage<'a, R> {
     Queued(Box<Queued<'a, R>>),
     /// The plugin has it, and the request is dropped: `handle` copied what it wants.
     Answer(Answer),
-    /// Resolved.
-    Done,
+    /// The answer, until it is taken.
+    Answered(Option<Reply>),
+}
+
+impl<R> Stage<'_, R> {
+    const RESOLVED: Self = Self::Answered(None);
 }
 
 /// A call that waits for a place.
@@ -63,46 +67,69 @@ impl<'a, R, P> Call<'a, R, P> {
 impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
     type Output = Result<(NrStatus, P), NylonRingHostError>;
 
+    // Small, so that it is inlined: what `advance` finds stays in the stage, and is read there by whoever wants it.
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let host = this.host;
-        match &this.stage {
+        if let Err(error) = ready!(self.advance(cx)) {
+            return Poll::Ready(Err(*error));
+        }
+        let Stage::Answered(answer) = &mut self.stage else { return Poll::Ready(Err(NylonRingHostError::Closed)) };
+        match Reply::take(answer) {
+            Some(reply) => Poll::Ready(Ok((reply.status(), reply.into()))),
+            None => Poll::Ready(Err(NylonRingHostError::Closed)),
+        }
+    }
+}
+
+impl<R: Request + Unpin, P> Call<'_, R, P> {
+    /// Takes the call to `Answered`, or to an error. That is boxed, so that what this returns goes through a register.
+    #[inline(never)]
+    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Box<NylonRingHostError>>> {
+        let host = self.host;
+        match &self.stage {
             // The straight way: neither deadline nor limit.
-            Stage::Request(request) if this.options.due.is_none() && host.is_unbounded() => {
-                let mut pending = host.open()?;
+            Stage::Request(request) if self.options.due.is_none() && host.is_unbounded() => {
+                let mut pending = host.open().map_err(Box::new)?;
                 let sid = pending.sid();
                 let span = CallSpan::open(host.context, sid, request);
                 let handled = {
                     let _entered = span.enter();
                     request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)))
                 };
-                this.stage = Stage::Done;
                 if let Err(error) = host.accepted(handled) {
+                    self.stage = Stage::RESOLVED;
                     pending.refuse();
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err(Box::new(error)));
                 }
-                if let Some(answer) = pending.try_take() {
-                    return Poll::Ready(finish(answer));
+                if let Some(answer) = pending.take_delivered() {
+                    return Poll::Ready(self.answered(answer.map_err(NylonRingHostError::waiting)));
                 }
-                this.stage =
+                self.stage =
                     Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds: None, span });
             }
             Stage::Request(_) | Stage::Queued(_) => {
-                if let Some(answered) = ready!(this.poll_bounded(cx)) {
-                    return Poll::Ready(answered.and_then(|reply| finish(Ok(reply))));
+                if let Some(answer) = ready!(self.poll_bounded(cx)) {
+                    return Poll::Ready(self.answered(answer));
                 }
             }
             _ => {}
         }
-        let Stage::Answer(answer) = &mut this.stage else { return Poll::Ready(Err(NylonRingHostError::Closed)) };
+        let Stage::Answer(answer) = &mut self.stage else { return Poll::Ready(Ok(())) };
         let answer = ready!(answer.poll(cx));
-        this.stage = Stage::Done;
-        Poll::Ready(answer.and_then(|reply| finish(Ok(reply))))
+        Poll::Ready(self.answered(answer))
     }
-}
 
-impl<R: Request + Unpin, P> Call<'_, R, P> {
+    /// Keeps an answer until it is taken.
+    #[inline(always)]
+    fn answered(&mut self, answer: Result<Reply, NylonRingHostError>) -> Result<(), Box<NylonRingHostError>> {
+        let (reply, outcome) = match answer {
+            Ok(reply) => (Some(reply), Ok(())),
+            Err(error) => (None, Err(Box::new(error))),
+        };
+        self.stage = Stage::Answered(reply);
+        outcome
+    }
+
     /// Hands over a call that has a deadline or needs a place, as soon as it has one; returns its answer, if it has come.
     #[inline(never)]
     fn poll_bounded(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Reply, NylonRingHostError>>> {
@@ -110,14 +137,14 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         if let Stage::Request(_) = &self.stage {
             let deadline = host.due(self.options).and_then(Due::deadline);
             if is_past(deadline) {
-                self.stage = Stage::Done;
+                self.stage = Stage::RESOLVED;
                 return Poll::Ready(Some(Err(host.context.timed_out())));
             }
             let place = match &host.admission {
                 None => Ok(None),
                 Some(admission) => admission.try_enter(),
             };
-            let Stage::Request(request) = mem::replace(&mut self.stage, Stage::Done) else {
+            let Stage::Request(request) = mem::replace(&mut self.stage, Stage::RESOLVED) else {
                 return Poll::Ready(Some(Err(NylonRingHostError::Closed)));
             };
             match (place, &host.admission) {
@@ -131,7 +158,7 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         }
         let Stage::Queued(queued) = &mut self.stage else { return Poll::Ready(None) };
         let place = ready!(queued.entering.as_mut().poll(cx));
-        let Stage::Queued(queued) = mem::replace(&mut self.stage, Stage::Done) else { return Poll::Ready(None) };
+        let Stage::Queued(queued) = mem::replace(&mut self.stage, Stage::RESOLVED) else { return Poll::Ready(None) };
         Poll::Ready(match place {
             Ok(place) => self.hand_over(&queued.request, queued.deadline, place),
             Err(NylonRingHostError::Timeout) => Some(Err(host.context.timed_out())),
@@ -163,21 +190,13 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
             pending.refuse();
             return Some(Err(error));
         }
-        if let Some(answer) = pending.try_take() {
+        if let Some(answer) = pending.take_delivered() {
             // It may have come too late: `handle` took its time.
             return Some(host.context.in_time(deadline, answer));
         }
-        let bounds = Some(Box::new(Bounds { deadline, timer: Timer::default(), _place: place }));
+        let bounds = Bounds::new(deadline, place);
         self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds, span });
         None
-    }
-}
-
-#[inline(always)]
-fn finish<P: From<Reply>>(answer: Result<Reply, RuntimeError>) -> Result<(NrStatus, P), NylonRingHostError> {
-    match answer {
-        Ok(reply) => Ok((reply.status(), reply.into())),
-        Err(error) => Err(NylonRingHostError::waiting(error)),
     }
 }
 
@@ -192,14 +211,6 @@ struct Answer {
     span: CallSpan,
 }
 
-/// What bounds a call in flight.
-#[derive(Debug)]
-struct Bounds {
-    deadline: Option<Instant>,
-    timer: Timer,
-    _place: Place,
-}
-
 impl Answer {
     #[inline]
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, NylonRingHostError>> {
@@ -212,7 +223,7 @@ impl Answer {
             return Poll::Ready(self.context.in_time(deadline, result));
         }
         if let Some(bounds) = &mut self.bounds
-            && bounds.timer.poll(bounds.deadline, cx)?.is_ready()
+            && bounds.poll(cx)?.is_ready()
         {
             // Dropping this gives the call up.
             return Poll::Ready(Err(self.context.timed_out()));

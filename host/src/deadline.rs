@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Sleep;
 
-use crate::{error::NylonRingHostError, spare};
+use crate::{admission::Place, error::NylonRingHostError, spare};
 
 /// What one call may differ in from the settings of its host.
 #[derive(Debug, Clone, Copy, Default)]
@@ -97,5 +97,30 @@ impl Timer {
         // A task's budget is no matter of the timer's: it would go off late.
         let mut sleep = std::pin::pin!(tokio::task::coop::unconstrained(sleep.as_mut()));
         sleep.as_mut().poll(cx).map(Ok)
+    }
+}
+
+/// What bounds a call in flight.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    pub(crate) deadline: Option<Instant>,
+    timer: Timer,
+    _place: Place,
+}
+
+impl Bounds {
+    /// `None` for a call that neither has a deadline nor holds a place.
+    pub(crate) fn new(deadline: Option<Instant>, place: Place) -> Option<Box<Self>> {
+        let bounded = deadline.is_some() || place.is_some();
+        bounded.then(|| Box::new(Self { deadline, timer: Timer::default(), _place: place }))
+    }
+
+    /// Ready when the deadline has passed; with none, never.
+    ///
+    /// # Errors
+    ///
+    /// As [`Timer::poll`].
+    pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), NylonRingHostError>> {
+        self.timer.poll(self.deadline, cx)
     }
 }

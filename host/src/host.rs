@@ -18,7 +18,7 @@ use crate::{
     builder::HostBuilder,
     call::Call,
     context::Context,
-    deadline::{CallOptions, Due, is_past},
+    deadline::{Bounds, CallOptions, Due, is_past},
     dispatch::{Plugin, Refusal},
     error::NylonRingHostError,
     handle_times::{HandleClock, HandleTimes},
@@ -193,6 +193,9 @@ impl NylonRingHost {
 
     /// Calls the plugin and waits for its one result, without blocking the thread. Dropping the future gives the call up.
     ///
+    /// Results come by a task of the caller's runtime: a task that polls this again and again by hand, and never lets others of its
+    /// runtime run, may poll for ever.
+    ///
     /// # Errors
     ///
     /// [`TooManyInFlight`](NylonRingHostError::TooManyInFlight), [`Timeout`](NylonRingHostError::Timeout),
@@ -255,8 +258,11 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call`](Self::call), without those that come with results: a stream delivers them as its last frame.
-    pub async fn call_stream(&self, request: HighLevelRequest) -> Result<StreamReceiver, NylonRingHostError> {
-        self.call_stream_with(request, CallOptions::default()).await
+    pub fn call_stream(
+        &self,
+        request: HighLevelRequest,
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
+        self.inner.start_stream(request, CallOptions::default())
     }
 
     /// As [`call_stream`](Self::call_stream), with settings of its own. A timeout is for the whole stream, to its terminal frame.
@@ -264,12 +270,12 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call_stream`](Self::call_stream).
-    pub async fn call_stream_with(
+    pub fn call_stream_with(
         &self,
         request: HighLevelRequest,
         options: CallOptions,
-    ) -> Result<StreamReceiver, NylonRingHostError> {
-        self.stream_ref(&request, options).await
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
+        self.inner.start_stream(request, options)
     }
 
     /// As [`call_with`](Self::call_with), for who may have to make the call again elsewhere.
@@ -283,12 +289,12 @@ impl NylonRingHost {
     }
 
     /// As [`call_stream_with`](Self::call_stream_with), in the same way.
-    pub(crate) async fn stream_ref(
+    pub(crate) fn stream_ref<R: Request>(
         &self,
-        request: &impl Request,
+        request: &R,
         options: CallOptions,
-    ) -> Result<StreamReceiver, NylonRingHostError> {
-        self.inner.start_stream(request, options).await
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> {
+        self.inner.start_stream(request, options)
     }
 
     #[cfg(feature = "metrics")]
@@ -306,8 +312,11 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call_stream`](Self::call_stream).
-    pub async fn call_stream_view(&self, request: RequestView<'_>) -> Result<StreamReceiver, NylonRingHostError> {
-        self.call_stream_view_with(request, CallOptions::default()).await
+    pub fn call_stream_view(
+        &self,
+        request: RequestView<'_>,
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
+        self.inner.start_stream(request, CallOptions::default())
     }
 
     /// As [`call_stream_view`](Self::call_stream_view), with settings of its own.
@@ -315,12 +324,12 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call_stream`](Self::call_stream).
-    pub async fn call_stream_view_with(
+    pub fn call_stream_view_with(
         &self,
         request: RequestView<'_>,
         options: CallOptions,
-    ) -> Result<StreamReceiver, NylonRingHostError> {
-        self.inner.start_stream(&request, options).await
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
+        self.inner.start_stream(request, options)
     }
 
     /// Shuts the host down: no new calls; those in flight may finish within `grace`; the rest fail with
@@ -391,7 +400,7 @@ impl Inner {
 
     async fn start_stream(
         self: &Arc<Self>,
-        request: &impl Request,
+        request: impl Request,
         options: CallOptions,
     ) -> Result<StreamReceiver, NylonRingHostError> {
         let deadline = self.due(options).and_then(Due::deadline);
@@ -415,7 +424,7 @@ impl Inner {
         if let Some(deadline) = deadline {
             context.set_deadline(sid, deadline);
         }
-        let span = CallSpan::open(context, sid, request);
+        let span = CallSpan::open(context, sid, &request);
         let handled = {
             let _entered = span.enter();
             request.with_abi(|abi| receiver.inline(|| self.handle(sid, abi)))
@@ -424,7 +433,7 @@ impl Inner {
             receiver.refuse();
             return Err(error);
         }
-        Ok(StreamReceiver::new(self.clone(), receiver, deadline, place, span))
+        Ok(StreamReceiver::new(self.clone(), receiver, Bounds::new(deadline, place), span))
     }
 }
 

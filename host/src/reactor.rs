@@ -11,7 +11,7 @@ use nylon_ring_runtime::{Doorbell, Turn};
 use crate::{context::Context, idle::BusyPoll, seats::Tenancy};
 
 /// The most records that are drained before other tasks get their turn.
-pub(crate) const BUDGET: usize = 512;
+pub(crate) const BUDGET: usize = 64;
 
 /// How often a reactor looks that cannot sleep on its doorbell.
 const LOOK: Duration = Duration::from_millis(1);
@@ -28,7 +28,7 @@ pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
         }
         // The system is short of threads or descriptors, and nobody can watch the doorbell. Still, nobody may wait for ever.
         // This runtime may have no timer either.
-        reactor.drain(BUDGET);
+        reactor.drain(16 * BUDGET);
         if !tenancy.stays() {
             return;
         }

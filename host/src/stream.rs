@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
-    time::Instant,
 };
 
 use futures_core::Stream;
@@ -14,8 +13,7 @@ use nylon_ring::NrStatus;
 use nylon_ring_runtime::{Receiver, Reply};
 
 use crate::{
-    admission::Place, deadline::Timer, error::NylonRingHostError, host::Inner, payload::Payload, seats::Insurance,
-    trace::CallSpan,
+    deadline::Bounds, error::NylonRingHostError, host::Inner, payload::Payload, seats::Insurance, trace::CallSpan,
 };
 
 /// One frame of a stream.
@@ -35,12 +33,11 @@ pub struct StreamReceiver {
     // Declared before `host`: the receiver must be gone when the host goes.
     frames: Receiver<'static>,
     host: Arc<Inner>,
-    error: Option<NylonRingHostError>,
+    /// Boxed, as is the next: streams that need neither are moved more cheaply.
+    error: Option<Box<NylonRingHostError>>,
+    /// Gone with the last frame.
+    bounds: Option<Box<Bounds>>,
     insurance: Option<Insurance>,
-    deadline: Option<Instant>,
-    timer: Timer,
-    /// Given back with the last frame.
-    place: Place,
     span: CallSpan,
 }
 
@@ -48,12 +45,11 @@ impl StreamReceiver {
     pub(crate) fn new(
         host: Arc<Inner>,
         frames: Receiver<'static>,
-        deadline: Option<Instant>,
-        place: Place,
+        bounds: Option<Box<Bounds>>,
         span: CallSpan,
     ) -> Self {
         host.context.seats.ensure_drained(host.context, frames.shard());
-        Self { frames, host, error: None, insurance: None, deadline, timer: Timer::default(), place, span }
+        Self { frames, host, error: None, bounds, insurance: None, span }
     }
 
     /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
@@ -69,6 +65,18 @@ impl StreamReceiver {
             let _entered = self.span.enter();
             self.frames.poll_next(cx)
         };
+        let polled = match polled {
+            // The last look into the ring.
+            Poll::Pending if self.is_due(cx) => match self.frames.try_next() {
+                Some(frame) => Poll::Ready(Some(frame)),
+                None => {
+                    self.frames.cancel();
+                    let error = self.host.context.timed_out();
+                    return Poll::Ready(self.fail(error));
+                }
+            },
+            polled => polled,
+        };
         let error = match polled {
             Poll::Ready(None) => return Poll::Ready(None),
             Poll::Ready(Some(Ok(reply))) if reply.is_overflow() => {
@@ -76,15 +84,11 @@ impl StreamReceiver {
             }
             Poll::Ready(Some(Ok(reply))) => {
                 if !self.frames.is_open() {
-                    self.place = None;
+                    self.bounds = None;
                 }
                 return Poll::Ready(Some(StreamFrame { status: reply.status(), data: reply.into() }));
             }
             Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
-            Poll::Pending if self.is_due(cx) => {
-                self.frames.cancel();
-                self.host.context.timed_out()
-            }
             Poll::Pending => {
                 match self.host.context.seats.ensure_served(
                     self.host.context,
@@ -106,20 +110,20 @@ impl StreamReceiver {
     /// Whether the deadline has passed, or there is nothing that would tell.
     #[inline]
     fn is_due(&mut self, cx: &mut TaskContext<'_>) -> bool {
-        self.deadline.is_some() && self.timer.poll(self.deadline, cx).is_ready()
+        self.bounds.as_mut().is_some_and(|bounds| bounds.poll(cx).is_ready())
     }
 
     /// Why the host ended the stream, if it did.
     pub fn error(&self) -> Option<&NylonRingHostError> {
-        self.error.as_ref()
+        self.error.as_deref()
     }
 
     /// The terminal frame of a stream that the host ended.
     #[cold]
     fn fail(&mut self, error: NylonRingHostError) -> Option<StreamFrame> {
         let reply = Reply::copy(NrStatus::Err, error.to_string().as_bytes());
-        self.error = Some(error);
-        self.place = None;
+        self.error = Some(Box::new(error));
+        self.bounds = None;
         reply.map(|reply| StreamFrame { status: reply.status(), data: reply.into() })
     }
 }

@@ -153,6 +153,15 @@ impl Shard {
         }
     }
 
+    /// Ends a stream whose terminal frame its own thread keeps, in the place of the consumer: so nothing of the stream is on its way
+    /// from the ring to its slot. False if somebody else consumes, or something else came first. The token is left in `held`.
+    ///
+    /// The receiver must not be parked.
+    pub(crate) fn end_kept<'a>(&'a self, slot: &Slot, sid: u64, held: &mut Option<Held<'a>>) -> bool {
+        *held = self.token.try_take().then(|| Held { shard: self });
+        held.is_some() && self.is_quiescent() && slot.frames.is_empty() && slot.end(sid, true, self.mask()).is_some()
+    }
+
     /// Pays an inline scope's debt: drains and arms on behalf of the reactor, or rings.
     pub(crate) fn settle(&self) {
         for _ in 0..HELP {
@@ -180,7 +189,7 @@ impl Held<'_> {
         self.shard.consumer.with_mut(|consumer| {
             // SAFETY: `self` proves that this thread holds the token, and the reference ends with this closure.
             let consumer = unsafe { &mut *consumer };
-            let mut drain = Drain { shard: self.shard, consumer, wakers, run: None, count: 0 };
+            let mut drain = Drain { shard: self.shard, consumer, wakers, run: None, count: 0, spilled: 0 };
             drain.run(then)
         })
     }
@@ -194,6 +203,8 @@ struct Drain<'a> {
     /// Frames of one stream that came in a row, and its slot; not handed over yet.
     run: Option<(usize, Box<Run>)>,
     count: usize,
+    /// How many of them came from the overflow queue.
+    spilled: u64,
 }
 
 impl Drain<'_> {
@@ -205,6 +216,11 @@ impl Drain<'_> {
             self.overflow();
         }
         self.hand_over();
+        if self.spilled != 0 {
+            // Ordering: Release; pairs with the Acquire in `Shard::is_quiescent`. Any other producer that reads this and goes back to
+            // the ring publishes after it, and whoever takes that record does so under the token, after this delivery.
+            self.shard.spilled.fetch_sub(self.spilled, Ordering::Release);
+        }
         if self.consumer.released != self.consumer.position {
             self.consumer.released = self.consumer.position;
             // SAFETY: a `Drain` exists only under the token, and every record before the position was taken.
@@ -257,10 +273,7 @@ impl Drain<'_> {
                     self.shard.marks.fetch_sub(1, Ordering::Relaxed);
                 }
                 self.deliver(record);
-                // Ordering: Release; pairs with the Acquire in `Shard::answer_inline`. Any other producer that reads this and goes
-                // back to the ring publishes after it, and whoever takes that record does so under the token, after this
-                // delivery.
-                self.shard.spilled.fetch_sub(1, Ordering::Release);
+                self.spilled += 1;
             }
         }
     }

@@ -4,6 +4,8 @@
 //! row, and pushes the run onto the slot's stack by one exchange; the receiver takes the whole stack by another, and turns it
 //! round. So a frame costs a fraction of an atomic operation on either side.
 //!
+//! Frames that the receiver's own thread sends are *kept* ([`KeptFrames`], `inline_scope.rs`): runs of the same kind, which nobody else sees.
+//!
 //! A run carries its sid: one that was pushed while its receiver gave up is told from those of the slot's next stream.
 //!
 //! | label | what is passed on | model in `loom-tests` |
@@ -52,6 +54,18 @@ pub(crate) struct Frames {
 #[derive(Debug, Default)]
 pub(crate) struct Runs(Option<Box<Run>>);
 
+/// Frames that the receiver's own thread has sent.
+#[derive(Debug, Default)]
+pub(crate) struct KeptFrames {
+    /// The latest run, on top of those before it.
+    latest: Option<Box<Run>>,
+    pub(crate) frames: u64,
+    /// What they cost that nobody has charged yet: a shared counter is better written once for several.
+    pub(crate) uncharged: u64,
+    /// No more are kept.
+    pub(crate) is_closed: bool,
+}
+
 impl Run {
     /// Takes over the run that `next` points to.
     fn take_next(&mut self) -> Option<Box<Run>> {
@@ -63,7 +77,11 @@ impl Run {
 
 impl Run {
     pub(crate) fn new(sid: u64) -> Box<Self> {
-        Box::new(Self { sid, cost: 0, frames: ArrayVec::new(), next: ptr::null_mut(), watch: UnsafeCell::new(()) })
+        let mut run = Box::<Self>::new_uninit();
+        // In its place: made on the stack and returned, all of it would be copied, the room for frames too.
+        run.write(Self { sid, cost: 0, frames: ArrayVec::new(), next: ptr::null_mut(), watch: UnsafeCell::new(()) });
+        // SAFETY: written above.
+        unsafe { run.assume_init() }
     }
 }
 
@@ -102,7 +120,50 @@ impl Frames {
             return Runs(None);
         }
         // SAFETY: made by `Box::into_raw` in `push`, and on the stack, so it was nobody else's.
-        let mut stack = Some(unsafe { Box::from_raw(latest) });
+        Runs::from_stack(unsafe { Box::from_raw(latest) })
+    }
+
+    /// Whether nothing has been handed over that was not taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        // Ordering: Relaxed; what must be seen has been acquired (`inline_scope.rs`).
+        self.latest.load(Ordering::Relaxed).is_null()
+    }
+}
+
+impl KeptFrames {
+    /// Keeps a frame, of whose cost so much is charged already.
+    pub(crate) fn push(&mut self, sid: u64, frame: Reply, cost: u64, charged: u64) {
+        let run = match self.latest.take() {
+            Some(run) if !run.frames.is_full() => run,
+            full => {
+                let mut run = Run::new(sid);
+                run.next = full.map_or(ptr::null_mut(), Box::into_raw);
+                run
+            }
+        };
+        let run = self.latest.insert(run);
+        // There is room.
+        let _ = run.frames.try_push(frame);
+        run.cost += cost;
+        self.uncharged += cost - charged;
+        self.frames += 1;
+    }
+
+    /// Whether the next frame needs another run.
+    pub(crate) fn is_full(&self) -> bool {
+        self.latest.as_ref().is_some_and(|run| run.frames.is_full())
+    }
+
+    /// All of them, in order.
+    pub(crate) fn take(&mut self) -> Runs {
+        self.latest.take().map_or_else(Runs::default, Runs::from_stack)
+    }
+}
+
+impl Runs {
+    /// Turns a stack of runs round.
+    fn from_stack(latest: Box<Run>) -> Self {
+        let mut stack = Some(latest);
         let mut runs: Option<Box<Run>> = None;
         while let Some(mut run) = stack {
             run.watch.with_mut(|_| ());
@@ -111,11 +172,13 @@ impl Frames {
             run.next = runs.map_or(ptr::null_mut(), Box::into_raw);
             runs = Some(run);
         }
-        Runs(runs)
+        Self(runs)
     }
-}
 
-impl Runs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The oldest run.
     #[inline]
     pub(crate) fn first(&mut self) -> Option<&mut Run> {

@@ -3,16 +3,20 @@
 //! The thread that publishes such an answer is the one that looks for it a moment later. Inside a *scope* it is spared the
 //! way around.
 //!
-//! # The answer
+//! # What is kept
 //!
-//! A scope is entered for one unary call. The first result that this thread sends for it is kept in the scope instead of
-//! going through the ring, if nothing could have come before it:
+//! A scope is entered for one call. What this thread sends for it is kept for the caller instead of going through the ring, if
+//! nothing could have come before it: the first result of a unary call, and the frames of a stream.
 //!
 //! 1. The ring is quiescent (everything claimed has been released) and nothing is spilled. A record that was sent before
 //!    this one, by any thread, happened before it; so it was claimed, hence consumed, and the slot shows it.
-//! 2. The slot is still open. So the answer is the first, and whatever comes through the ring from now on is a duplicate.
+//! 2. The slot of a unary call is still open: the result is the first, and whatever comes through the ring from now on is a duplicate.
+//!    In the slot of a stream lie no frames, not even one that has ended it: all frames so far are kept, and those that come
+//!    through the ring are taken after them. The terminal one is kept by who holds the token, and ends the stream in the consumer's
+//!    place: what others have sent lies in the slot by then, or comes after the end.
 //!
-//! Otherwise it goes into the ring like any other. Frames of streams always do.
+//! Otherwise it goes into the ring like any other, and so does every later frame. When the scope ends, the thread drains the shard, for
+//! it is what the caller waits for. (What is sent inside a further scope, of another shard, is left to the reactor.)
 //!
 //! # The debt
 //!
@@ -23,11 +27,12 @@
 //! 3. Whoever removes the mark `AWAITED` from a cell owes the reactor a doorbell or a new mark. A scope pays when it ends, even
 //!    by unwinding.
 //!
-//! Models in `loom-tests`: `shard::inline_answer_keeps_the_reactor_armed`, `shard::inline_answer_is_the_first`.
+//! Models in `loom-tests`: `shard::inline_answer_keeps_the_reactor_armed`, `shard::inline_answer_is_the_first`,
+//! `inline::kept_frames_come_first`, `inline::kept_frames_and_what_is_spilled`.
 
 use std::{cell::Cell, ptr};
 
-use crate::{reply::Reply, shard::Shard, sync::thread_local};
+use crate::{frames::KeptFrames, reply::Reply, shard::Shard, sync::thread_local};
 
 #[cfg(not(nylon_loom))]
 thread_local! {
@@ -40,16 +45,32 @@ thread_local! {
     static SCOPE: Cell<*const Scope> = Cell::new(ptr::null());
 }
 
+/// Where what the caller's thread sends is kept: the caller's own place for it, so that it is moved only once.
+pub(crate) enum Place<'a> {
+    /// The first result of a unary call; there is none yet.
+    Answer(&'a mut Option<Reply>),
+    /// The frames of a stream.
+    Frames(&'a mut KeptFrames),
+}
+
+/// The same, for the scope. It borrows the place mutably for as long as it exists, and makes no reference of it that lasts.
+#[derive(Clone, Copy)]
+enum RawPlace {
+    Answer(*mut Option<Reply>),
+    Frames(*mut KeptFrames),
+}
+
 /// One scope; lives on the stack of the thread that is in it.
 pub(crate) struct Scope {
     shard: *const Shard,
-    /// The unary call whose first answer is kept here.
-    sid: Option<u64>,
-    /// Where that answer is kept: the caller's own place for it, so that it is moved only once.
-    answer: *mut Option<Reply>,
+    /// The call that it was entered for.
+    sid: u64,
+    place: RawPlace,
     answered: Cell<bool>,
     /// Whether the shard's reactor is owed a doorbell.
     owes: Cell<bool>,
+    /// Whether something that the caller waits for went into the ring.
+    passed_on: Cell<bool>,
 }
 
 /// Makes a scope the innermost one until it is dropped, and pays the debt then.
@@ -65,20 +86,22 @@ impl Drop for Entered<'_> {
         SCOPE.with(|innermost| innermost.set(self.outer));
         if self.scope.owes.get() {
             self.shard.settle();
+        } else if self.scope.passed_on.get() {
+            self.shard.help();
         }
     }
 }
 
-/// Runs `f` in a scope of `shard`; the first answer that it gives to the unary call of `unary` is kept in the place beside.
+/// Runs `f` in a scope for the call `sid` of `shard`; what it sends for that call is kept in `place`.
 #[inline(always)]
-pub(crate) fn run<R>(shard: &Shard, unary: Option<(u64, &mut Option<Reply>)>, f: impl FnOnce() -> R) -> R {
-    let scope = Scope {
-        shard,
-        sid: unary.as_ref().map(|(sid, _)| *sid),
-        answered: Cell::new(unary.as_ref().is_some_and(|(_, answer)| answer.is_some())),
-        answer: unary.map_or(ptr::null_mut(), |(_, answer)| ptr::from_mut(answer)),
-        owes: Cell::new(false),
+pub(crate) fn run<R>(shard: &Shard, sid: u64, place: Place<'_>, f: impl FnOnce() -> R) -> R {
+    let answered = matches!(&place, Place::Answer(Some(_)));
+    let place = match place {
+        Place::Answer(answer) => RawPlace::Answer(answer),
+        Place::Frames(kept) => RawPlace::Frames(kept),
     };
+    let scope =
+        Scope { shard, sid, place, answered: Cell::new(answered), owes: Cell::new(false), passed_on: Cell::new(false) };
     let outer = SCOPE.with(|innermost| innermost.replace(&scope));
     let entered = Entered { scope: &scope, shard, outer };
     let result = f();
@@ -100,27 +123,42 @@ pub(crate) unsafe fn innermost(shard: &Shard) -> Option<&Scope> {
 }
 
 impl Scope {
-    /// Whether this scope is that of the unary call `sid`.
+    /// Whether this scope was entered for the call `sid`.
     #[inline(always)]
     pub(crate) fn is_for(&self, sid: u64) -> bool {
-        self.sid == Some(sid)
+        self.sid == sid
     }
 
-    /// Whether the call has its answer.
+    /// Whether the unary call has its answer.
     #[inline(always)]
     pub(crate) fn is_answered(&self) -> bool {
         self.answered.get()
     }
 
-    /// Keeps the first answer.
+    /// Keeps the first answer of a unary call.
     #[inline(always)]
     pub(crate) fn keep(&self, reply: Reply) {
-        // SAFETY: null, or a place that `run` has borrowed mutably for as long as the scope exists; no other reference is
-        // made of it, and this one ends here.
-        if let Some(answer) = unsafe { self.answer.as_mut() } {
+        if let RawPlace::Answer(answer) = self.place {
             self.answered.set(true);
-            *answer = Some(reply);
+            // SAFETY: see `RawPlace`; this reference ends here.
+            unsafe { *answer = Some(reply) };
         }
+    }
+
+    /// Where the frames of a stream are kept; `None` if this is the scope of a unary call. No other reference to them exists (see
+    /// `RawPlace`), and none may be there when the scope ends.
+    #[inline(always)]
+    pub(crate) fn frames(&self) -> Option<*mut KeptFrames> {
+        match self.place {
+            RawPlace::Answer(_) => None,
+            RawPlace::Frames(kept) => Some(kept),
+        }
+    }
+
+    /// Notes that something went into the ring that the caller is about to look for.
+    #[inline(always)]
+    pub(crate) fn pass_on(&self) {
+        self.passed_on.set(true);
     }
 
     /// Notes that the reactor is owed a doorbell.

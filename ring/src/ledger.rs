@@ -13,11 +13,14 @@ use crate::sync::{AtomicU64, Ordering};
 pub(crate) struct Ledger {
     accounts: Box<[CachePadded<AtomicU64>]>,
     limit: u64,
+    /// What each shard is sure of.
+    share: u64,
 }
 
 impl Ledger {
     pub(crate) fn new(shards: usize, limit: u64) -> Self {
-        Self { accounts: (0..shards).map(|_| CachePadded::new(AtomicU64::new(0))).collect(), limit }
+        let accounts = (0..shards).map(|_| CachePadded::new(AtomicU64::new(0))).collect();
+        Self { accounts, limit, share: limit / shards as u64 }
     }
 
     /// The limit, in bytes.
@@ -37,19 +40,19 @@ impl Ledger {
     /// Whether `bytes` more would stay within the limit.
     #[inline]
     pub(crate) fn has_room(&self, shard: usize, bytes: u64) -> bool {
-        self.is_within(self.limit, shard, bytes)
+        self.is_within(self.limit, self.share, shard, bytes)
     }
 
     /// Whether `bytes` more would stay within what overflow queues may use.
     pub(crate) fn has_room_to_spill(&self, shard: usize, bytes: u64) -> bool {
-        self.is_within(self.limit / 2, shard, bytes)
+        self.is_within(self.limit / 2, self.share / 2, shard, bytes)
     }
 
     #[inline]
-    fn is_within(&self, limit: u64, shard: usize, bytes: u64) -> bool {
+    fn is_within(&self, limit: u64, share: u64, shard: usize, bytes: u64) -> bool {
         // Ordering: Relaxed, here and below; accounts are numbers, nothing is read on their strength.
         let own = self.accounts[shard].load(Ordering::Relaxed).saturating_add(bytes);
-        own <= limit / self.accounts.len() as u64 || self.used().saturating_add(bytes) <= limit
+        own <= share || self.used().saturating_add(bytes) <= limit
     }
 
     /// Charges a shard's account, whatever the limit.

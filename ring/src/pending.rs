@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     error::RuntimeError,
-    inline_scope,
+    inline_scope::{self, Place},
     reply::Reply,
     shard::Shard,
     slot::{GivenUp, Slot, Stage},
@@ -18,8 +18,8 @@ use crate::{
 
 /// One open call. Resolves to its first result; dropping it gives the call up.
 ///
-/// Any executor may poll it. Before it sleeps it consumes its own shard's ring once, so a result that is already there is
-/// found without any help.
+/// Any executor may poll it. Polling leaves the ring to the shard's [reactor](crate::Reactor), which must be driven;
+/// [`try_take`](Self::try_take) looks into the ring itself.
 #[derive(Debug)]
 #[must_use = "dropping it gives the call up"]
 pub struct Pending<'rt> {
@@ -60,7 +60,7 @@ impl<'rt> Pending<'rt> {
     /// anything that another call of the shard is to bring.
     #[inline(always)]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let result = inline_scope::run(self.shard, Some((self.sid, &mut self.answer)), f);
+        let result = inline_scope::run(self.shard, self.sid, Place::Answer(&mut self.answer), f);
         if self.open {
             self.slot.set_stage(Stage::HandedOver);
         }
@@ -73,21 +73,30 @@ impl<'rt> Pending<'rt> {
     ///
     /// [`RuntimeError::Overflow`] when the result did not fit the buffer limit; [`RuntimeError::Closed`] when it has been
     /// taken already.
-    #[inline(always)]
+    #[inline]
     pub fn try_take(&mut self) -> Option<Result<Reply, RuntimeError>> {
+        let taken = self.take_delivered();
+        if taken.is_some() {
+            return taken;
+        }
+        self.shard.help();
+        self.take_delivered()
+    }
+
+    /// The result, if it was given inside [`inline`](Self::inline) or has been delivered; leaves the ring to the shard's reactor.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_take`](Self::try_take).
+    #[inline(always)]
+    pub fn take_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
         if !self.open {
             return Some(Err(RuntimeError::Closed));
         }
-        if let Some(reply) = self.answer.take() {
+        if let Some(reply) = Reply::take(&mut self.answer) {
             return Some(self.take_inline(reply));
         }
-        if !self.slot.is_answered() {
-            self.shard.help();
-            if !self.slot.is_answered() {
-                return None;
-            }
-        }
-        Some(self.take())
+        self.slot.is_answered().then(|| self.take())
     }
 
     /// Moves the result out of the answered slot, and frees it.
@@ -150,6 +159,15 @@ impl<'rt> Pending<'rt> {
         self.close(false);
     }
 
+    /// The last look into the ring, when the runtime was closed.
+    #[cold]
+    fn take_before_closing(&mut self) -> Result<Reply, RuntimeError> {
+        self.try_take().unwrap_or_else(|| {
+            self.close(true);
+            Err(RuntimeError::Closed)
+        })
+    }
+
     fn close(&mut self, keep_leased: bool) {
         if !std::mem::replace(&mut self.open, false) {
             return;
@@ -180,7 +198,7 @@ impl Future for Pending<'_> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Some(result) = this.try_take() {
+        if let Some(result) = this.take_delivered() {
             return Poll::Ready(result);
         }
         this.slot.waker.register(cx.waker());
@@ -192,8 +210,7 @@ impl Future for Pending<'_> {
         // Ordering: Relaxed; `Runtime::close` disturbs every slot after it has set the flag: a caller that registered its waker
         // before is woken, one that registered it after sees the flag.
         if this.shard.closed.load(Ordering::Relaxed) {
-            this.close(true);
-            return Poll::Ready(Err(RuntimeError::Closed));
+            return Poll::Ready(this.take_before_closing());
         }
         Poll::Pending
     }

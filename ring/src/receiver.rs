@@ -7,8 +7,8 @@ use std::{
 
 use crate::{
     error::RuntimeError,
-    frames::Runs,
-    inline_scope,
+    frames::{KeptFrames, Runs},
+    inline_scope::{self, Place},
     reply::Reply,
     shard::Shard,
     slot::{GivenUp, Slot, Stage},
@@ -26,11 +26,22 @@ pub struct Receiver<'rt> {
     open: bool,
     /// Frames that were handed over, and not taken yet.
     runs: Runs,
+    /// Frames that this thread sent itself, until `inline` returns.
+    kept: KeptFrames,
+}
+
+/// Has a receiver receive what is kept for it, when this is dropped: by unwinding, too.
+struct Keeping<'a, 'rt>(&'a mut Receiver<'rt>);
+
+impl Drop for Keeping<'_, '_> {
+    fn drop(&mut self) {
+        self.0.receive_kept();
+    }
 }
 
 impl<'rt> Receiver<'rt> {
     pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
-        Self { shard, slot, sid, open: true, runs: Runs::default() }
+        Self { shard, slot, sid, open: true, runs: Runs::default(), kept: KeptFrames::default() }
     }
 
     /// The sid under which frames must be sent.
@@ -49,15 +60,29 @@ impl<'rt> Receiver<'rt> {
         self.open
     }
 
-    /// Runs `f`, which hands the stream to whoever answers it. Frames that `f` sends on this thread do not wake the reactor:
-    /// the receiver looks for them anyway.
+    /// Runs `f`, which hands the stream to whoever answers it. Frames that `f` sends on this thread take a short cut, and nothing that
+    /// it sends to this stream's shard wakes the reactor: the receiver looks for it anyway.
     #[inline]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let result = inline_scope::run(self.shard, None, f);
+        // What has been received comes first, and a receiver that sleeps is to be woken.
+        self.kept.is_closed |= !self.open || !self.runs.is_empty() || self.slot.is_parked();
+        let keeping = Keeping(self);
+        let result = inline_scope::run(keeping.0.shard, keeping.0.sid, Place::Frames(&mut keeping.0.kept), f);
+        drop(keeping);
         if self.open {
             self.slot.set_stage(Stage::HandedOver);
         }
         result
+    }
+
+    /// Has the frames that were kept received first, and no more of them kept.
+    fn receive_kept(&mut self) {
+        self.kept.is_closed = true;
+        if self.kept.frames > 0 {
+            self.shard.charge_kept(&mut self.kept);
+            self.slot.answered_inline.add(std::mem::take(&mut self.kept.frames));
+            self.runs = self.kept.take();
+        }
     }
 
     /// The next frame that was handed over.
@@ -91,18 +116,23 @@ impl<'rt> Receiver<'rt> {
     /// # Errors
     ///
     /// [`RuntimeError::Closed`] after the terminal frame.
-    #[inline(always)]
+    #[inline]
     pub fn try_next(&mut self) -> Option<Result<Reply, RuntimeError>> {
+        let next = self.next_delivered();
+        if next.is_some() {
+            return next;
+        }
+        self.shard.help();
+        self.next_delivered()
+    }
+
+    /// The next frame if it has been delivered; leaves the ring to the shard's reactor.
+    #[inline(always)]
+    fn next_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
         if !self.open {
             return Some(Err(RuntimeError::Closed));
         }
-        let frame = match self.pop() {
-            Some(frame) => frame,
-            None => {
-                self.shard.help();
-                self.pop()?
-            }
-        };
+        let frame = self.pop()?;
         if frame.is_credited() {
             self.shard.give_credit_back(self.slot, self.sid);
         }
@@ -126,19 +156,18 @@ impl<'rt> Receiver<'rt> {
         if !self.open {
             return Poll::Ready(None);
         }
-        if let Some(frame) = self.try_next() {
+        if let Some(frame) = self.next_delivered() {
             return Poll::Ready(Some(frame));
         }
         self.slot.waker.register(cx.waker());
         let _ = self.slot.park();
         // A frame that was queued before we parked has not woken us.
-        if let Some(frame) = self.try_next() {
+        if let Some(frame) = self.next_delivered() {
             return Poll::Ready(Some(frame));
         }
         // Ordering: Relaxed; as in `Pending::poll`.
         if self.shard.closed.load(Ordering::Relaxed) {
-            self.close(true, false);
-            return Poll::Ready(Some(Err(RuntimeError::Closed)));
+            return Poll::Ready(Some(self.take_before_closing()));
         }
         Poll::Pending
     }
@@ -150,6 +179,15 @@ impl<'rt> Receiver<'rt> {
     /// [`RuntimeError::Closed`], once, when the runtime was closed before the terminal frame came.
     pub async fn next(&mut self) -> Option<Result<Reply, RuntimeError>> {
         poll_fn(|cx| Poll::Ready(ready!(self.poll_next(cx)))).await
+    }
+
+    /// The last look into the ring, when the runtime was closed.
+    #[cold]
+    fn take_before_closing(&mut self) -> Result<Reply, RuntimeError> {
+        self.try_next().unwrap_or_else(|| {
+            self.close(true, false);
+            Err(RuntimeError::Closed)
+        })
     }
 
     /// Gives the stream up without dropping the receiver.

@@ -51,7 +51,7 @@ impl Reply {
     pub fn copy(status: NrStatus, bytes: &[u8]) -> Option<Self> {
         let status = status as u32;
         if bytes.is_empty() {
-            return Some(Self { len: 0, status, data: Data { inline: [MaybeUninit::uninit(); INLINE] } });
+            return Some(Self::without_bytes(status));
         }
         if bytes.len() <= INLINE {
             let mut inline = [MaybeUninit::uninit(); INLINE];
@@ -63,6 +63,25 @@ impl Reply {
         heap.try_reserve_exact(bytes.len()).ok()?;
         heap.extend_from_slice(bytes);
         Some(Self { len: HEAP, status, data: Data { heap: ManuallyDrop::new(heap) } })
+    }
+
+    /// Takes the reply out of a place. Of one without bytes only the status is read: its other words may just have been written,
+    /// in parts, and a processor waits for those before it reads them as a whole.
+    #[inline(always)]
+    pub fn take(place: &mut Option<Self>) -> Option<Self> {
+        match place {
+            Some(Self { len: 0, status, .. }) => {
+                let status = *status;
+                *place = None;
+                Some(Self::without_bytes(status))
+            }
+            _ => place.take(),
+        }
+    }
+
+    #[inline(always)]
+    fn without_bytes(status: u32) -> Self {
+        Self { len: 0, status, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
     }
 
     /// Takes over `bytes`, without a copy of more than [`INLINE`].
@@ -89,7 +108,7 @@ impl Reply {
 
     /// The reply that stands for one of status `status` that could not be kept.
     pub(crate) fn overflow(status: NrStatus) -> Self {
-        Self { len: 0, status: OVERFLOW | status as u32, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
+        Self::without_bytes(OVERFLOW | status as u32)
     }
 
     /// Whether this reply stands for one that did not fit the buffer limit.

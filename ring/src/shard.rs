@@ -28,12 +28,12 @@ use crossbeam::utils::CachePadded;
 use nylon_ring::NrStatus;
 
 use crate::{
-    consumer::{Chore, Consumer, Then},
+    consumer::{Chore, Consumer, Held, Then},
     deadlines::Deadlines,
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
     fences,
-    frames::Runs,
+    frames::{KeptFrames, Runs},
     inline_scope::{self, Scope},
     ledger::Ledger,
     metrics::Counters,
@@ -176,32 +176,87 @@ impl Shard {
         // SAFETY: not kept.
         match unsafe { inline_scope::innermost(self) } {
             Some(scope) if scope.is_for(record.sid) => self.answer_inline(scope, record),
-            _ => self.push(record),
+            Some(scope) => self.pass_on(scope, record),
+            None => self.push(record),
         }
     }
 
-    /// Keeps a result that the calling thread itself waits for, if it is the first (`inline_scope.rs`).
+    /// Keeps what the calling thread itself waits for, if nothing can have come before it (`inline_scope.rs`).
     #[inline(always)]
     fn answer_inline(&self, scope: &Scope, record: Record) {
+        if let Some(frames) = scope.frames() {
+            let mut held = None;
+            // SAFETY: the reference is gone when `keep_frame` returns, which calls nobody back.
+            let passed_on = self.keep_frame(unsafe { &mut *frames }, record, &mut held);
+            // This may ring, and so call back.
+            drop(held);
+            if let Some(record) = passed_on {
+                self.pass_on(scope, record);
+            }
+            return;
+        }
         if scope.is_answered() {
             self.ledger.release(self.index, record.ring_cost());
             self.counters.duplicate_inline.add_shared(1);
             return;
         }
-        // Ordering: Acquire; pairs with the Release in `Drain::overflow`: what was delivered from there shows in the slot.
-        let quiescent = self.spilled.load(Ordering::Acquire) == 0 && self.ring.is_quiescent();
         let slot = &self.slab.slots()[self.layout.slot(record.sid)];
-        if quiescent && slot.is_open(record.sid, self.mask()) {
+        if self.is_quiescent() && slot.is_open(record.sid, self.mask()) {
             scope.keep(record.reply);
         } else {
-            self.push(record);
+            self.pass_on(scope, record);
         }
+    }
+
+    /// The same for a frame; returns one that is not kept. The token is left in `held` if it was taken.
+    #[inline(never)]
+    fn keep_frame<'a>(&'a self, kept: &mut KeptFrames, record: Record, held: &mut Option<Held<'a>>) -> Option<Record> {
+        let slot = &self.slab.slots()[self.layout.slot(record.sid)];
+        let (cost, charged) = (record.frame_cost(), record.ring_cost());
+        let terminal = record.reply.status().is_terminal();
+        kept.is_closed = kept.is_closed
+            || !self.is_quiescent()
+            || !slot.frames.is_empty()
+            // It may end the stream for the receiver, and not for the plugin.
+            || record.reply.is_overflow()
+            || !self.ledger.has_room(self.index, kept.uncharged + cost - charged)
+            || (terminal && !self.end_kept(slot, record.sid, held));
+        if kept.is_closed || kept.is_full() {
+            self.charge_kept(kept);
+        }
+        if kept.is_closed {
+            return Some(record);
+        }
+        kept.push(record.sid, record.reply, cost, charged);
+        kept.is_closed = terminal;
+        None
+    }
+
+    /// Charges what was kept.
+    pub(crate) fn charge_kept(&self, kept: &mut KeptFrames) {
+        if kept.uncharged != 0 {
+            self.ledger.charge(self.index, std::mem::take(&mut kept.uncharged));
+        }
+    }
+
+    /// Whether every record that was sent before this has been delivered, and shows in its slot.
+    #[inline(always)]
+    pub(crate) fn is_quiescent(&self) -> bool {
+        // Ordering: Acquire; pairs with the Release in `Drain::run`: what came from there shows in the slot.
+        self.spilled.load(Ordering::Acquire) == 0 && self.ring.is_quiescent()
+    }
+
+    /// Sends what the calling thread may be the one to wait for.
+    #[inline]
+    fn pass_on(&self, scope: &Scope, record: Record) {
+        scope.pass_on();
+        self.push(record);
     }
 
     /// Sends an overflow in place of a result.
     #[cold]
     pub(crate) fn send_overflow(&self, sid: u64, status: NrStatus) {
-        self.push(Record { sid, reply: Reply::overflow(status) });
+        self.send_record(Record { sid, reply: Reply::overflow(status) });
     }
 
     #[inline]

@@ -110,7 +110,7 @@ pub(crate) struct Slot {
     // The first cache line has all that a call touches whose answer is given by its own thread.
     /// Generation, phase and flags; see the table above.
     state: AtomicU64,
-    /// How many calls of this slot were answered by their own thread. Written by the caller that has the slot.
+    /// How many results of this slot's calls their own thread kept. Written by the caller that has the slot.
     pub(crate) answered_inline: Tally,
     /// What `set_state` stored for the call that is open.
     pub(crate) entries: Entries,
@@ -357,6 +357,12 @@ impl Slot {
         // Ordering: Acquire; pairs with [complete] and `frames_arrived`. The waker orders itself (3).
         let state = self.state.fetch_or(PARKED, Ordering::Acquire);
         matches!(state & PHASE, DONE | ENDED)
+    }
+
+    /// Whether the caller has parked, and nothing has come since. Only for the caller.
+    pub(crate) fn is_parked(&self) -> bool {
+        // Ordering: Relaxed; the caller set the flag itself.
+        self.state.load(Ordering::Relaxed) & PARKED != 0
     }
 
     /// Takes the waker, whoever has the slot, so that its owner looks around: a runtime that closes calls this. A caller that

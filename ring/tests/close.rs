@@ -45,6 +45,22 @@ fn close_wakes_everybody_who_waits() {
     }
 }
 
+/// Nobody has drained it yet: whoever is sent away looks into the ring first.
+#[test]
+fn what_was_sent_before_the_end_is_taken() {
+    let runtime = small(4, 2).build().unwrap();
+    let (mut call, mut stream) = (runtime.open(0).unwrap(), runtime.open_stream(0).unwrap());
+    runtime.send(call.sid(), NrStatus::Ok, b"in time");
+    runtime.close();
+    let answer = support::poll_once(&mut call);
+    assert!(matches!(answer, std::task::Poll::Ready(Ok(reply)) if reply[..] == *b"in time"));
+    runtime.send(stream.sid(), NrStatus::Ok, b"too");
+    let frame = stream.poll_next(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(frame, std::task::Poll::Ready(Some(Ok(reply))) if reply[..] == *b"too"));
+    let frame = stream.poll_next(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(frame, std::task::Poll::Ready(Some(Err(RuntimeError::Closed)))));
+}
+
 #[test]
 fn results_sent_after_close_are_dropped_and_counted() {
     let runtime = small(4, 2).build().unwrap();

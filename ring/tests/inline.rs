@@ -5,12 +5,18 @@
 mod support;
 
 use std::{
+    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    task::{Context, Waker},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Wake, Waker},
     thread,
 };
 
-use nylon_ring_runtime::{DoorbellKind, NrStatus, Runtime, RuntimeError, Turn};
+use nylon_ring_runtime::{DoorbellKind, NrStatus, Receiver, Runtime, RuntimeError, TrySendError, Turn};
 use support::{many, small};
 
 fn rung(runtime: &Runtime, shard: usize) -> bool {
@@ -31,6 +37,16 @@ fn asleep() -> Runtime {
         assert_eq!(runtime.reactor(shard).unwrap().turn(64), Turn::Sleep);
     }
     runtime
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
 }
 
 fn sent(runtime: &Runtime) -> u64 {
@@ -206,4 +222,256 @@ fn large_and_refused_answers_are_accounted_for() {
     drop(call);
     let m = runtime.metrics();
     assert_eq!((m.buffered, m.in_flight, sent(&runtime)), (0, 0, 4));
+}
+
+/// All frames of a stream that are there.
+fn taken(stream: &mut Receiver<'_>) -> Vec<u8> {
+    std::iter::from_fn(|| stream.try_next()?.ok()).map(|frame| frame.first().copied().unwrap_or(0)).collect()
+}
+
+#[test]
+fn frames_that_the_receivers_thread_sends_are_kept() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    // More than two runs of them.
+    let frames: Vec<u8> = (1..=40).collect();
+    stream.inline(|| {
+        frames.iter().for_each(|byte| runtime.send(sid, NrStatus::Ok, &[*byte; 50]));
+        runtime.send(sid, NrStatus::StreamEnd, &[41]);
+    });
+    let m = runtime.metrics();
+    assert_eq!((m.drained, m.delivered, m.in_flight), (0, 41, 1));
+    assert!(m.buffered >= 40 * 50);
+    assert_eq!(taken(&mut stream), (1..=41).collect::<Vec<u8>>());
+    let m = runtime.metrics();
+    assert_eq!((m.buffered, m.in_flight, m.cancelled, m.abandoned, sent(&runtime)), (0, 0, 0, 0, 41));
+    assert!(!rung(&runtime, 0));
+}
+
+#[test]
+fn what_comes_after_the_end_of_a_kept_stream_is_dropped() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| {
+        runtime.send(sid, NrStatus::StreamEnd, &[1]);
+        runtime.send(sid, NrStatus::Ok, &[2]);
+        thread::scope(|scope| scope.spawn(|| runtime.send(sid, NrStatus::Ok, &[3])).join().unwrap());
+    });
+    let _ = runtime.reactor(0).unwrap().turn(64);
+    assert_eq!(taken(&mut stream), [1]);
+    let m = runtime.metrics();
+    assert_eq!((m.after_end, m.delivered, m.abandoned, m.buffered, m.in_flight), (2, 1, 0, 0, 0));
+}
+
+/// Whatever another thread sends in between, by the ring, comes in between.
+#[test]
+fn kept_frames_and_those_of_another_thread_stay_in_order() {
+    for drain in [false, true] {
+        let runtime = asleep();
+        let mut stream = runtime.open_stream(0).unwrap();
+        let sid = stream.sid();
+        let elsewhere = |byte: u8| {
+            thread::scope(|scope| scope.spawn(|| runtime.send(sid, NrStatus::Ok, &[byte])).join().unwrap());
+            if drain {
+                let _ = runtime.reactor(0).unwrap().drain(64);
+            }
+        };
+        stream.inline(|| {
+            runtime.send(sid, NrStatus::Ok, &[1]);
+            elsewhere(2);
+            runtime.send(sid, NrStatus::Ok, &[3]);
+            elsewhere(4);
+        });
+        stream.inline(|| runtime.send(sid, NrStatus::Ok, &[5]));
+        elsewhere(6);
+        let _ = runtime.reactor(0).unwrap().drain(64);
+        assert_eq!(taken(&mut stream), [1, 2, 3, 4, 5, 6], "drained in between: {drain}");
+        drop(stream);
+        assert_eq!((sent(&runtime), runtime.metrics().buffered), (6, 0));
+    }
+}
+
+#[test]
+fn a_second_scope_keeps_nothing_while_frames_of_the_first_wait() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    (1..=3).for_each(|byte| stream.inline(|| runtime.send(sid, NrStatus::Ok, &[byte])));
+    assert_eq!(taken(&mut stream), [1, 2, 3]);
+    // And nothing later.
+    stream.inline(|| runtime.send(sid, NrStatus::StreamEnd, &[4]));
+    assert_eq!(taken(&mut stream), [4]);
+}
+
+#[test]
+fn a_scope_keeps_nothing_behind_frames_that_wait() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    (1..=3).for_each(|byte| runtime.send(sid, NrStatus::Ok, &[byte]));
+    assert_eq!(stream.try_next().unwrap().unwrap()[..], [1]);
+    stream.inline(|| runtime.send(sid, NrStatus::StreamEnd, &[4]));
+    assert_eq!(taken(&mut stream), [2, 3, 4]);
+    drop(stream);
+    assert_eq!((sent(&runtime), runtime.metrics().buffered), (4, 0));
+}
+
+#[test]
+fn kept_frames_are_accounted_for_when_nobody_takes_them() {
+    let runtime = asleep();
+    let send = |sid| (0..20).for_each(|_| runtime.send(sid, NrStatus::Ok, &[7; 5000]));
+    // Dropped, refused, and left by a panic.
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| send(sid));
+    drop(stream);
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| send(sid));
+    stream.refuse();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        stream.inline(|| {
+            send(sid);
+            panic!("in the scope");
+        })
+    }));
+    assert!(unwound.is_err());
+    drop(stream);
+    let m = runtime.metrics();
+    assert_eq!((m.buffered, m.in_flight, m.cancelled, m.delivered, m.abandoned), (0, 0, 3, 60, 60));
+}
+
+#[test]
+fn kept_frames_count_against_the_buffer_limit() {
+    let runtime = Runtime::builder().shards(1).slots(16).cells(16).buffer_limit(1 << 16).build().unwrap();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| (0..100).for_each(|_| runtime.send(sid, NrStatus::Ok, &[7; 2000])));
+    assert!(runtime.metrics().buffered <= 1 << 16);
+    let frames: Vec<_> = std::iter::from_fn(|| stream.try_next()?.ok()).collect();
+    assert!(frames.len() > 20 && frames.last().unwrap().is_overflow());
+    drop(frames);
+    assert_eq!((runtime.metrics().buffered, runtime.metrics().overflowed), (0, 1));
+}
+
+#[test]
+fn kept_frames_give_their_credit_back() {
+    let runtime = Runtime::builder().shards(1).slots(16).cells(16).window(4).build().unwrap();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| {
+        (0..4).for_each(|byte| runtime.try_send(sid, &[byte]).unwrap());
+        assert_eq!(runtime.try_send(sid, &[4]), Err(TrySendError::Full));
+    });
+    assert_eq!(runtime.credits(sid), 0);
+    assert_eq!(taken(&mut stream), [0, 1, 2, 3]);
+    assert_eq!(runtime.credits(sid), 4);
+}
+
+/// Polling leaves the ring to the reactor.
+#[test]
+fn a_poll_does_not_drain() {
+    let runtime = asleep();
+    let mut cx = Context::from_waker(Waker::noop());
+    let (mut call, mut stream) = (runtime.open(0).unwrap(), runtime.open_stream(0).unwrap());
+    runtime.send(call.sid(), NrStatus::Ok, b"x");
+    runtime.send(stream.sid(), NrStatus::Ok, b"x");
+    assert!(Pin::new(&mut call).poll(&mut cx).is_pending());
+    assert!(stream.poll_next(&mut cx).is_pending());
+    assert!(call.take_delivered().is_none());
+    assert_eq!(runtime.metrics().drained, 0);
+    let _ = runtime.reactor(0).unwrap().turn(64);
+    assert!(call.take_delivered().is_some());
+    assert!(stream.poll_next(&mut cx).is_ready());
+}
+
+/// What could not be kept is there when the scope ends.
+#[test]
+fn what_is_passed_on_is_looked_for() {
+    let runtime = small(16, 8).build().unwrap();
+    let other = runtime.open(0).unwrap();
+    let mut call = runtime.open(0).unwrap();
+    let sid = call.sid();
+    call.inline(|| {
+        // From now on the ring is not empty.
+        runtime.send(other.sid(), NrStatus::Ok, b"other");
+        runtime.send(sid, NrStatus::Ok, b"x");
+    });
+    assert_eq!(&call.take_delivered().unwrap().unwrap()[..], b"x");
+}
+
+#[test]
+fn a_stream_that_another_thread_has_ended_keeps_nothing() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| {
+        runtime.send(sid, NrStatus::Ok, &[1]);
+        thread::scope(|scope| scope.spawn(|| runtime.send(sid, NrStatus::StreamEnd, &[2])).join().unwrap());
+        let _ = runtime.reactor(0).unwrap().drain(64);
+        runtime.send(sid, NrStatus::Ok, &[3]);
+    });
+    assert_eq!(taken(&mut stream), [1, 2]);
+    assert_eq!((runtime.metrics().after_end, runtime.metrics().buffered), (1, 0));
+}
+
+#[test]
+fn a_stream_that_is_over_keeps_nothing() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    runtime.send(sid, NrStatus::StreamEnd, &[1]);
+    assert_eq!(taken(&mut stream), [1]);
+    stream.inline(|| runtime.send(sid, NrStatus::Ok, &[2]));
+    assert!(taken(&mut stream).is_empty());
+    drop(stream);
+    assert_eq!((runtime.metrics().unknown_sid, runtime.metrics().buffered), (1, 0));
+}
+
+#[test]
+fn a_receiver_that_sleeps_is_woken_for_what_its_thread_sends() {
+    let runtime = asleep();
+    let woken = Arc::new(Woken::default());
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    assert!(stream.poll_next(&mut Context::from_waker(&woken.clone().into())).is_pending());
+    stream.inline(|| runtime.send(sid, NrStatus::Ok, &[1]));
+    assert_eq!(woken.0.load(SeqCst), 1);
+    assert_eq!(taken(&mut stream), [1]);
+}
+
+#[test]
+fn what_was_kept_before_a_panic_is_received() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        stream.inline(|| {
+            runtime.send(sid, NrStatus::Ok, &[1]);
+            panic!("in the scope");
+        })
+    }));
+    assert!(unwound.is_err());
+    runtime.send(sid, NrStatus::StreamEnd, &[2]);
+    assert_eq!(taken(&mut stream), [1, 2]);
+    drop(stream);
+    assert_eq!((sent(&runtime), runtime.metrics().buffered, runtime.metrics().abandoned), (2, 0, 0));
+}
+
+/// While the scope lasts, others see what large frames take.
+#[test]
+fn large_kept_frames_are_charged_at_once() {
+    let runtime = asleep();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| {
+        (0..3).for_each(|_| runtime.send(sid, NrStatus::Ok, &[7; 5000]));
+        assert!(runtime.metrics().buffered >= 15_000);
+    });
+    drop(stream);
+    assert_eq!(runtime.metrics().buffered, 0);
 }

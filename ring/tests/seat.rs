@@ -10,7 +10,6 @@ use std::{
     thread,
 };
 
-use futures::FutureExt;
 use nylon_ring_runtime::{NrStatus, Pending, Runtime, RuntimeError};
 
 /// Miri is slow.
@@ -21,10 +20,10 @@ fn runtime(slots: u32) -> Runtime {
 }
 
 fn answered(runtime: &Runtime, shard: usize) -> u64 {
-    let call = runtime.open(shard).unwrap();
+    let mut call = runtime.open(shard).unwrap();
     let sid = call.sid();
     runtime.send(sid, NrStatus::Ok, b"x");
-    assert_eq!(&*call.now_or_never().unwrap().unwrap(), b"x");
+    assert_eq!(&*call.try_take().unwrap().unwrap(), b"x");
     sid
 }
 
@@ -152,7 +151,7 @@ fn stopping_while_seats_are_busy() {
                         call.inline(|| assert!(!stopped.load(SeqCst), "handed over after the last one"));
                         let sid = call.sid();
                         runtime.send(sid, NrStatus::Ok, b"x");
-                        assert!(call.now_or_never().unwrap().is_ok());
+                        assert!(call.try_take().unwrap().is_ok());
                     }
                 });
             }

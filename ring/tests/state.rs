@@ -161,6 +161,28 @@ fn what_the_plugin_holds_outlives_an_overflow() {
     }
 }
 
+/// The same, and the frame is sent by the receiver's own thread.
+#[test]
+fn what_the_plugin_holds_outlives_an_overflow_inside_a_scope() {
+    let runtime = small(8, 1).buffer_limit(10_000).build().unwrap();
+    let mut frames = runtime.open_stream(0).unwrap();
+    let sid = frames.sid();
+    let value = frames.inline(|| {
+        runtime.set_state(sid, "k", &[7; 1000]).unwrap();
+        let value = runtime.get_state(sid, "k").unwrap();
+        runtime.send(sid, NrStatus::Ok, &[0; 20_000]);
+        value
+    });
+    assert!(frames.try_next().unwrap().unwrap().is_overflow());
+    drop(frames);
+    drain(&runtime, 0);
+    assert!(runtime.metrics().buffered >= 1000, "the state was freed while the plugin may read it");
+    assert_eq!(text(value), [7; 1000]);
+    runtime.send(sid, NrStatus::StreamEnd, b"");
+    drain(&runtime, 0);
+    assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0));
+}
+
 /// The same, and the terminal frame comes before the receiver has looked.
 #[test]
 fn the_end_after_an_overflow_frees_the_state() {

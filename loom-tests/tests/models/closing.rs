@@ -6,7 +6,8 @@ use loom::{future::block_on, thread};
 use nylon_ring_loom_tests::{Bound, MARKED, drain, marked, model, outcomes, react_until, send, small, step, stop};
 use nylon_ring_runtime::{NrStatus, Runtime, RuntimeError};
 
-/// Sends these records from a thread of its own, as a plugin does that nobody has told of the end, and delivers them.
+/// Sends these records from a thread of its own, as a plugin does that nobody has told of the end, and delivers each of
+/// them.
 fn play(
     runtime: &Arc<Runtime>,
     sid: u64,
@@ -17,8 +18,8 @@ fn play(
         for status in statuses {
             step();
             runtime.send(sid, status, &[1; MARKED]);
+            drain(runtime.reactor(0).unwrap());
         }
-        drain(runtime.reactor(0).unwrap());
     })
 }
 

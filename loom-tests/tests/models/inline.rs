@@ -8,8 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use loom::thread;
-use nylon_ring_loom_tests::{Bound, build, is_guarded, model, outcomes, react_until, send, settings, small, step};
+use loom::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+use nylon_ring_loom_tests::{
+    Bound, build, drain, is_guarded, model, outcomes, react_until, send, settings, small, step,
+};
 use nylon_ring_runtime::{NrStatus, Pending, Runtime, Turn};
 
 /// A runtime whose reactor sleeps.
@@ -216,5 +221,76 @@ fn frames_inside_keep_their_order() {
         let mut next = || stream.try_next().unwrap().unwrap()[0];
         assert_eq!([next(), next()], [1, 2]);
         assert_eq!(byte(&mut other), Some(9));
+    });
+}
+
+/// The thread of a stream's scope sends frames and the end; another one sends a frame as soon as the first was sent, drains the ring, and
+/// says so. Legal: the first frame comes first, and a frame that was sent before the second one is taken before it. Every frame is
+/// taken, or came after the end.
+#[test]
+fn kept_frames_come_first() {
+    model("inline::kept_frames_come_first", Bound::Three, || {
+        let runtime = Arc::new(small(2, 1));
+        let mut frames = runtime.open_stream(0).unwrap();
+        let (sid, begun, sent) = (frames.sid(), Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let other = thread::spawn({
+            let (runtime, begun, sent) = (runtime.clone(), begun.clone(), sent.clone());
+            move || {
+                let begun = begun.load(Ordering::Acquire);
+                runtime.send(sid, NrStatus::Ok, &[9]);
+                sent.store(true, Ordering::Release);
+                let _ = runtime.reactor(0).unwrap().drain(64);
+                begun
+            }
+        });
+        let between = frames.inline(|| {
+            runtime.send(sid, NrStatus::Ok, &[1]);
+            begun.store(true, Ordering::Release);
+            let between = sent.load(Ordering::Acquire);
+            runtime.send(sid, NrStatus::Ok, &[2]);
+            runtime.send(sid, NrStatus::StreamEnd, &[3]);
+            between
+        });
+        let after_first = other.join().unwrap();
+        let seen: Vec<u8> = std::iter::from_fn(|| frames.try_next()?.ok().map(|frame| frame[0])).collect();
+        let own: Vec<u8> = seen.iter().copied().filter(|byte| *byte != 9).collect();
+        assert_eq!(own, [1, 2, 3]);
+        let place = seen.iter().position(|byte| *byte == 9);
+        assert!(!after_first || place != Some(0), "it was sent after the first: {seen:?}");
+        assert!(!between || place.is_some_and(|place| place < 2), "it was sent before the second: {seen:?}");
+        drain(runtime.reactor(0).unwrap());
+        let metrics = runtime.metrics();
+        assert_eq!((metrics.in_flight, metrics.buffered, metrics.cancelled, metrics.abandoned), (0, 0, 0, 0));
+        assert_eq!(metrics.delivered, seen.len() as u64);
+        assert_eq!(metrics.delivered + metrics.after_end + metrics.unknown_sid, 4);
+    });
+}
+
+/// The ring is full when a frame is sent, before the scope; another thread drains. Legal: that frame comes first, and the scope's after it.
+#[test]
+fn kept_frames_and_what_is_spilled() {
+    model("inline::kept_frames_and_what_is_spilled", Bound::Three, || {
+        let runtime = Arc::new(small(1, 2));
+        let filler = runtime.open(0).unwrap();
+        runtime.send(filler.sid(), NrStatus::Ok, &[0]);
+        let mut frames = runtime.open_stream(0).unwrap();
+        let sid = frames.sid();
+        let other = runtime.clone();
+        // Twice: the second time there may be nothing but what was spilled.
+        let other = thread::spawn(move || {
+            (0..2).for_each(|_| {
+                let _ = other.reactor(0).unwrap().drain(64);
+            })
+        });
+        runtime.send(sid, NrStatus::Ok, &[1]);
+        frames.inline(|| {
+            runtime.send(sid, NrStatus::Ok, &[2]);
+            runtime.send(sid, NrStatus::StreamEnd, &[3]);
+        });
+        other.join().unwrap();
+        let seen: Vec<u8> = std::iter::from_fn(|| frames.try_next()?.ok().map(|frame| frame[0])).collect();
+        assert_eq!(seen, [1, 2, 3]);
+        drop(filler);
+        assert_eq!((runtime.metrics().in_flight, runtime.metrics().buffered), (0, 0));
     });
 }
