@@ -139,7 +139,7 @@ impl Shard {
         self.token.take_or_want().then(|| Held { shard: self }.batch(then))
     }
 
-    /// Lets a caller consume before it parks, if there seems to be anything.
+    /// Lets a caller consume that looks for its own result, if there seems to be anything.
     #[inline]
     pub(crate) fn help(&self) {
         // Ordering: Relaxed; a hint, like `looks_ready`.

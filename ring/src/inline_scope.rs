@@ -47,7 +47,7 @@ thread_local! {
 
 /// Where what the caller's thread sends is kept: the caller's own place for it, so that it is moved only once.
 pub(crate) enum Place<'a> {
-    /// The first result of a unary call; there is none yet.
+    /// The first result of a unary call, if an earlier scope has not found it.
     Answer(&'a mut Option<Reply>),
     /// The frames of a stream.
     Frames(&'a mut KeptFrames),
