@@ -89,10 +89,14 @@ const MISLOADING: [Row; 13] = [
 ];
 
 fn check(plugin: &Path, args: &[&str]) -> Output {
+    check_within("2s", plugin, args)
+}
+
+fn check_within(timeout: &str, plugin: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_nylon-ring"))
         .arg("check")
         .arg(plugin)
-        .args(["--json", "--timeout", "2s"])
+        .args(["--json", "--timeout", timeout])
         .args(args)
         .env("NYLON_RING_EXAMPLE_FAST", "1")
         .output()
@@ -231,6 +235,17 @@ fn nothing_is_found_in_plugins_in_go() {
 #[test]
 fn nothing_is_found_in_plugins_in_zig() {
     nothing_is_found_in(&["--strict"], |name| zig_plugin(&examples("zig").join(name).with_extension("zig")));
+}
+
+/// A check of many calls takes its time, and that is no hang: this one takes longer than a step of it may.
+#[test]
+fn a_long_check_is_no_hang() {
+    let plugin = c_plugin(&c_source("background"), &[]).unwrap();
+    let output = check_within("400ms", &plugin, &["--only", "return", "--request", "GET /work?ms=200"]);
+    assert_eq!(findings(&output), []);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["checks"][0]["check"], "return");
+    assert!(report["checks"][0]["seconds"].as_f64().unwrap() > 0.4 * 6.0 + 5.0, "{report}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::error::CliError;
 pub(crate) enum End {
     Exit(i32),
     Signal(i32),
-    /// It was killed: it took longer than this.
+    /// It was killed: a step took longer than this.
     Hang(Duration),
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Left {
     pub(crate) took: Duration,
 }
 
-/// How long a check may take, where the plugin may take `timeout` for an answer.
+/// How long one step of a check may take, where the plugin may take `timeout` for an answer.
 fn limit(timeout: Duration) -> Duration {
     timeout * 6 + Duration::from_secs(5)
 }
@@ -57,7 +57,7 @@ pub(crate) fn run(check: &Check, base: &Order, known: &BTreeSet<Code>, directory
     command.arg("one-check").arg(&order_file).stdin(Stdio::null()).stdout(output).stderr(errors);
     let began = Instant::now();
     let mut child = command.spawn().map_err(harness)?;
-    let end = wait(&mut child, limit(base.timeout)).map_err(harness)?;
+    let end = wait(&mut child, &report_file, limit(base.timeout)).map_err(harness)?;
     let took = began.elapsed();
     let report = fs::read_to_string(&report_file).map_err(|source| CliError::read(&report_file, source))?;
     let lines = report.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
@@ -65,13 +65,18 @@ pub(crate) fn run(check: &Check, base: &Order, known: &BTreeSet<Code>, directory
     Ok(Left { end, lines, output: last_of(&output), took })
 }
 
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<End> {
-    let began = Instant::now();
+/// Waits for the process as long as it goes on reporting. How long all of it takes depends on how much it was asked to do, and on the
+/// machine.
+fn wait(child: &mut Child, report: &Path, limit: Duration) -> std::io::Result<End> {
+    let (mut written, mut since) = (0, Instant::now());
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(end(status));
         }
-        if began.elapsed() > limit {
+        let now = fs::metadata(report)?.len();
+        if now != written {
+            (written, since) = (now, Instant::now());
+        } else if since.elapsed() > limit {
             child.kill()?;
             child.wait()?;
             return Ok(End::Hang(limit));
