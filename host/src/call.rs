@@ -13,7 +13,7 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::{Pending, Reply};
+use nylon_ring_runtime::{Reply, Waiting};
 
 use crate::{
     admission::Place,
@@ -101,11 +101,13 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
                     pending.refuse();
                     return Poll::Ready(Err(Box::new(error)));
                 }
-                if let Some(answer) = pending.take_delivered() {
-                    return Poll::Ready(self.answered(answer.map_err(NylonRingHostError::waiting)));
+                match pending.take_or_wait() {
+                    Ok(answer) => return Poll::Ready(self.answered(answer.map_err(NylonRingHostError::waiting))),
+                    Err(pending) => {
+                        let answer = Answer { context: host.context, pending, insurance: None, bounds: None, span };
+                        self.stage = Stage::Answer(answer);
+                    }
                 }
-                self.stage =
-                    Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds: None, span });
             }
             Stage::Request(_) | Stage::Queued(_) => {
                 if let Some(answer) = ready!(self.poll_bounded(cx)) {
@@ -190,13 +192,15 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
             pending.refuse();
             return Some(Err(error));
         }
-        if let Some(answer) = pending.take_delivered() {
+        match pending.take_or_wait() {
             // It may have come too late: `handle` took its time.
-            return Some(host.context.in_time(deadline, answer));
+            Ok(answer) => Some(host.context.in_time(deadline, answer)),
+            Err(pending) => {
+                let bounds = Bounds::new(deadline, place);
+                self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds, span });
+                None
+            }
         }
-        let bounds = Bounds::new(deadline, place);
-        self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds, span });
-        None
     }
 }
 
@@ -204,7 +208,7 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
 #[derive(Debug)]
 struct Answer {
     context: &'static Context,
-    pending: Pending<'static>,
+    pending: Waiting<'static>,
     insurance: Option<Insurance>,
     /// Dropped after `pending`.
     bounds: Option<Box<Bounds>>,

@@ -76,7 +76,7 @@ pub use crate::{
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
     metrics::{Counter, InFlight, Metrics},
-    pending::Pending,
+    pending::{Pending, Waiting},
     reactor::{Reactor, Turn},
     receiver::Receiver,
     reply::{INLINE, Reply},

@@ -23,36 +23,44 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "dropping it gives the call up"]
 pub struct Pending<'rt> {
+    call: Waiting<'rt>,
+    /// The answer, if this thread gave it itself.
+    answer: Option<Reply>,
+}
+
+/// A call that was handed over and has not been answered yet: a [`Pending`] without the place for an answer that its own thread
+/// gives, a third of its size. Resolves to its first result; dropping it gives the call up.
+#[derive(Debug)]
+#[must_use = "dropping it gives the call up"]
+pub struct Waiting<'rt> {
     shard: &'rt Shard,
     slot: &'rt Slot,
     sid: u64,
     open: bool,
-    /// The answer, if this thread gave it itself.
-    answer: Option<Reply>,
 }
 
 impl<'rt> Pending<'rt> {
     #[inline]
     pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
-        Self { shard, slot, sid, open: true, answer: None }
+        Self { call: Waiting { shard, slot, sid, open: true }, answer: None }
     }
 
     /// The sid under which the result must be sent.
     #[inline]
     pub fn sid(&self) -> u64 {
-        self.sid
+        self.call.sid
     }
 
     /// The shard that the call belongs to.
     #[inline]
     pub fn shard(&self) -> usize {
-        self.shard.index
+        self.call.shard()
     }
 
     /// Whether the call has neither been answered to its caller nor given up.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.open
+        self.call.open
     }
 
     /// Runs `f`, which hands the call to whoever answers it. An answer that `f` gives on this thread takes a short cut, and no
@@ -60,9 +68,9 @@ impl<'rt> Pending<'rt> {
     /// anything that another call of the shard is to bring.
     #[inline(always)]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let result = inline_scope::run(self.shard, self.sid, Place::Answer(&mut self.answer), f);
-        if self.open {
-            self.slot.set_stage(Stage::HandedOver);
+        let result = inline_scope::run(self.call.shard, self.call.sid, Place::Answer(&mut self.answer), f);
+        if self.call.open {
+            self.call.slot.set_stage(Stage::HandedOver);
         }
         result
     }
@@ -79,7 +87,7 @@ impl<'rt> Pending<'rt> {
         if taken.is_some() {
             return taken;
         }
-        self.shard.help();
+        self.call.shard.help();
         self.take_delivered()
     }
 
@@ -90,11 +98,60 @@ impl<'rt> Pending<'rt> {
     /// As [`try_take`](Self::try_take).
     #[inline(always)]
     pub fn take_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
+        if self.call.open
+            && let Some(reply) = Reply::take(&mut self.answer)
+        {
+            return Some(self.call.take_inline(reply));
+        }
+        self.call.take_delivered()
+    }
+
+    /// As [`take_delivered`](Self::take_delivered); without a result, what waits for it from now on, in the place of this.
+    ///
+    /// # Errors
+    ///
+    /// The call that has no result yet, which is no failure.
+    #[inline(always)]
+    pub fn take_or_wait(&mut self) -> Result<Result<Reply, RuntimeError>, Waiting<'rt>> {
+        match self.take_delivered() {
+            Some(result) => Ok(result),
+            None => Err(Waiting { open: std::mem::replace(&mut self.call.open, false), ..self.call }),
+        }
+    }
+
+    /// Closes the call at once, because no result will follow: the plugin refused it. A result that came all the same is
+    /// dropped and counted.
+    pub fn refuse(mut self) {
+        self.close(false);
+    }
+
+    fn close(&mut self, keep_leased: bool) {
+        if let Some(answer) = self.answer.take() {
+            // It was sent for a call that is open no more, as far as its caller is concerned.
+            self.call.discharge(&answer);
+            self.call.shard.counters.unknown_at_door.add_shared(1);
+        }
+        self.call.close(keep_leased);
+    }
+}
+
+impl Waiting<'_> {
+    /// The shard that the call belongs to.
+    #[inline]
+    pub fn shard(&self) -> usize {
+        self.shard.index
+    }
+
+    /// Whether the call has neither been answered to its caller nor given up.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    #[inline(always)]
+    fn take_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
         if !self.open {
             return Some(Err(RuntimeError::Closed));
-        }
-        if let Some(reply) = Reply::take(&mut self.answer) {
-            return Some(self.take_inline(reply));
         }
         self.slot.is_answered().then(|| self.take())
     }
@@ -153,16 +210,11 @@ impl<'rt> Pending<'rt> {
         Ok(reply)
     }
 
-    /// Closes the call at once, because no result will follow: the plugin refused it. A result that came all the same is
-    /// dropped and counted.
-    pub fn refuse(mut self) {
-        self.close(false);
-    }
-
     /// The last look into the ring, when the runtime was closed.
     #[cold]
     fn take_before_closing(&mut self) -> Result<Reply, RuntimeError> {
-        self.try_take().unwrap_or_else(|| {
+        self.shard.help();
+        self.take_delivered().unwrap_or_else(|| {
             self.close(true);
             Err(RuntimeError::Closed)
         })
@@ -171,11 +223,6 @@ impl<'rt> Pending<'rt> {
     fn close(&mut self, keep_leased: bool) {
         if !std::mem::replace(&mut self.open, false) {
             return;
-        }
-        if let Some(answer) = self.answer.take() {
-            // It was sent for a call that is open no more, as far as its caller is concerned.
-            self.discharge(&answer);
-            self.shard.counters.unknown_at_door.add_shared(1);
         }
         let outcome = self.shard.give_up(self.slot, keep_leased);
         if outcome == GivenUp::Late {
@@ -193,6 +240,19 @@ impl<'rt> Pending<'rt> {
 }
 
 impl Future for Pending<'_> {
+    type Output = Result<Reply, RuntimeError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        match this.take_delivered() {
+            Some(result) => Poll::Ready(result),
+            None => Pin::new(&mut this.call).poll(cx),
+        }
+    }
+}
+
+impl Future for Waiting<'_> {
     type Output = Result<Reply, RuntimeError>;
 
     #[inline]
@@ -217,6 +277,15 @@ impl Future for Pending<'_> {
 }
 
 impl Drop for Pending<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.call.open {
+            self.close(true);
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.open {

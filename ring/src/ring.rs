@@ -146,7 +146,7 @@ impl<T> Ring<T> {
     }
 
     /// Claims a position, or finds the ring full.
-    #[inline]
+    #[inline(always)]
     fn claim(&self) -> Option<u64> {
         // Ordering: Relaxed; a stale tail only makes the compare-exchange fail.
         let mut p = self.tail.load(Ordering::Relaxed);
@@ -167,7 +167,7 @@ impl<T> Ring<T> {
     }
 
     /// Pushes `value`, or gives it back when the ring is full. From any thread; never waits.
-    #[inline]
+    #[inline(always)]
     pub fn push(&self, value: T) -> Result<Published, T> {
         let Some(p) = self.claim() else { return Err(value) };
         let cell = self.cell(p);

@@ -247,7 +247,7 @@ impl Shard {
     }
 
     /// Sends what the calling thread may be the one to wait for.
-    #[inline]
+    #[inline(never)]
     fn pass_on(&self, scope: &Scope, record: Record) {
         scope.pass_on();
         self.push(record);
@@ -259,7 +259,7 @@ impl Shard {
         self.send_record(Record { sid, reply: Reply::overflow(status) });
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&self, record: Record) {
         // Ordering: Relaxed; a producer must see its own records counted, which coherence gives (overflow, 1).
         if self.spilled.load(Ordering::Relaxed) != 0 {

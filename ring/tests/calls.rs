@@ -10,6 +10,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc,
     },
+    task::Poll,
     thread,
 };
 
@@ -137,6 +138,33 @@ fn a_stale_sid_never_reaches_a_later_call() {
     }
     drain(&runtime, 0);
     assert_eq!((runtime.metrics().opened, runtime.metrics().in_flight), (many(2_000) as u64, 0));
+}
+
+#[test]
+fn what_waits_takes_the_place_of_the_call() {
+    let runtime = small(4, 2).build().unwrap();
+    let mut call = runtime.open(0).unwrap();
+    let sid = call.sid();
+    call.inline(|| runtime.send(sid, NrStatus::Ok, b"at once"));
+    assert_eq!(&call.take_or_wait().expect("it was answered").unwrap()[..], b"at once");
+
+    let mut call = runtime.open(0).unwrap();
+    let sid = call.sid();
+    let mut waiting = call.take_or_wait().expect_err("it was not answered");
+    assert!(waiting.is_open() && !call.is_open() && waiting.shard() == 0);
+    assert!(matches!(call.take_or_wait(), Ok(Err(RuntimeError::Closed))));
+    drop(call);
+    assert_eq!(runtime.metrics().in_flight, 1);
+    assert!(poll_once(&mut waiting).is_pending());
+    runtime.send(sid, NrStatus::Ok, b"later");
+    drain(&runtime, 0);
+    let Poll::Ready(reply) = poll_once(&mut waiting) else { panic!("it was answered") };
+    assert_eq!(&reply.unwrap()[..], b"later");
+    assert!(!waiting.is_open());
+
+    drop(runtime.open(0).unwrap().take_or_wait());
+    let m = runtime.metrics();
+    assert_eq!((m.in_flight, m.cancelled, m.buffered), (0, 1, 0));
 }
 
 /// The seed from which slot 0 of shard 0 starts in generation `wanted`: the inverse of the mixing function.

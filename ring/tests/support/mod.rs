@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use nylon_ring_runtime::{DoorbellKind, Metrics, Pending, Runtime, RuntimeBuilder, RuntimeError, Turn};
+use nylon_ring_runtime::{DoorbellKind, Metrics, Runtime, RuntimeBuilder, Turn};
 
 /// Whatever wakes a reactor. Miri knows eventfds, and not `poll`.
 pub const KINDS: &[DoorbellKind] =
@@ -48,7 +48,7 @@ pub fn within<T: Send + 'static>(seconds: u64, f: impl FnOnce() -> T + Send + 's
 }
 
 /// Polls a call once with a waker that does nothing.
-pub fn poll_once(call: &mut Pending<'_>) -> Poll<Result<nylon_ring_runtime::Reply, RuntimeError>> {
+pub fn poll_once<F: Future + Unpin>(call: &mut F) -> Poll<F::Output> {
     std::pin::Pin::new(call).poll(&mut Context::from_waker(Waker::noop()))
 }
 
