@@ -42,7 +42,7 @@ impl Shard {
         if !self.ledger.try_charge(self.index, cost) {
             return Err(overflow);
         }
-        if !slot.entries.set(sid, key, value) {
+        if !slot.entries.reading(self).set(sid, key, value) {
             self.ledger.release(self.index, cost);
             return Err(overflow);
         }
@@ -52,7 +52,7 @@ impl Shard {
     /// Finds what was stored for an open call. The bytes stay valid until the call's terminal result has been sent.
     pub(crate) fn get_state(&self, sid: u64, key: &str) -> Option<NonNull<[u8]>> {
         let slot = self.slab.slots().get(self.layout.slot(sid))?;
-        let value = slot.entries.get(sid, key)?;
+        let value = slot.entries.reading(self).get(sid, key)?;
         // Nobody frees the state of a call that is leased while it is open; the pointer of one that is not is never handed out.
         slot.lease(sid, self.mask()).then_some(value)
     }
@@ -66,7 +66,7 @@ impl Shard {
     pub(crate) fn on_give_up(&self, sid: u64, closure: Tell) -> Watching {
         let Some((slot, _)) = self.open_slot(sid) else { return Watching::Closed };
         // Nothing that is found or added is freed until this is dropped.
-        let reading = slot.entries.reading();
+        let reading = slot.entries.reading(self);
         let Some((watch, ticket)) = self.add_watch(&reading, sid, false, closure) else { return Watching::Refused };
         if slot.announce(sid, self.mask()) || !watch.take_back(ticket) {
             return Watching::Registered;
@@ -77,7 +77,7 @@ impl Shard {
     /// Has `closure` called when half of the stream's window is free, or else as by [`on_give_up`](Self::on_give_up).
     pub(crate) fn on_writable(&self, sid: u64, closure: Tell) -> Watching {
         let Some((slot, kind)) = self.open_slot(sid) else { return Watching::Closed };
-        let reading = slot.entries.reading();
+        let reading = slot.entries.reading(self);
         let window = reading.contents(sid).find_map(as_window);
         // Nothing was sent against credit; or the call has ended since, and its list is gone: who sends finds out.
         let (Kind::Stream, Some(window)) = (kind, window) else { return Watching::Already };
@@ -121,7 +121,7 @@ impl Shard {
             return Ok(());
         }
         let took_credit = {
-            let reading = slot.entries.reading();
+            let reading = slot.entries.reading(self);
             let window = reading.contents(sid).find_map(as_window).or_else(|| {
                 let content = Content::Window(Window::new());
                 let (there, added) = reading.prepend_unless(sid, content, |content| as_window(content).is_some());
@@ -149,7 +149,7 @@ impl Shard {
     /// How many frames the stream's window has room for.
     pub(crate) fn credits(&self, sid: u64) -> u64 {
         let Some((slot, _)) = self.open_slot(sid) else { return 0 };
-        let reading = slot.entries.reading();
+        let reading = slot.entries.reading(self);
         reading.contents(sid).find_map(as_window).map_or(self.window, |window| window.credits(self.window))
     }
 

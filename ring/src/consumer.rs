@@ -391,8 +391,8 @@ impl Drain<'_> {
     /// Does what callers left to the consumer.
     #[inline]
     fn chores(&mut self) {
-        // Ordering: Relaxed; a hint. A chore that is missed here is followed by a ring of the doorbell.
-        if self.shard.chores_wait.load(Ordering::Relaxed) {
+        // A chore that is missed here is followed by a ring of the doorbell.
+        if self.shard.has_chores() {
             self.do_chores();
         }
     }
@@ -414,17 +414,28 @@ impl Drain<'_> {
                     slot.retire(self.shard.layout.generation_step());
                     self.wakers.left.extend(self.shard.free(slot, sid));
                 }
-                Chore::FreeEntries { slot, taken } if self.shard.slab.slots()[slot].entries.is_unread() => {
-                    self.shard.ledger.release(self.shard.index, taken.cost());
-                    self.wakers.left.push(taken);
-                }
-                unread => again.push(unread),
+                Chore::FreeEntries { slot, taken } => again.extend(self.free_unread(slot, taken)),
             }
         }
         if !again.is_empty() {
-            again.into_iter().for_each(|chore| self.shard.chores.push(chore));
-            // Ordering: Relaxed; for this consumer itself, or the next one, which the token orders after it.
+            // Ordering: Relaxed; for the next consumer, which the token orders after this one, and for who reads the list: the second look
+            // passes it on (`state.rs`, 5).
             self.shard.chores_wait.store(true, Ordering::Relaxed);
+            for (slot, taken) in again {
+                if let Some((slot, taken)) = self.free_unread(slot, taken) {
+                    self.shard.chores.push(Chore::FreeEntries { slot, taken });
+                }
+            }
         }
+    }
+
+    /// Has entries freed when the batch is over, unless somebody still reads them.
+    fn free_unread(&mut self, slot: usize, taken: state::Taken) -> Option<(usize, state::Taken)> {
+        if !self.shard.slab.slots()[slot].entries.is_unread() {
+            return Some((slot, taken));
+        }
+        self.shard.ledger.release(self.shard.index, taken.cost());
+        self.wakers.left.push(taken);
+        None
     }
 }

@@ -93,10 +93,14 @@ impl<'rt> Reactor<'rt> {
         let waker = Waker::from(self.doorbell().clone());
         let mut cx = Context::from_waker(&waker);
         loop {
+            // Before the poll: a turn answers the doorbell, and must not answer what the future rang for while it was polled.
+            let turn = self.turn(BATCH);
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return output;
             }
-            self.park(None);
+            if turn == Turn::Sleep {
+                self.doorbell().wait(None);
+            }
         }
     }
 }

@@ -414,8 +414,7 @@ impl Shard {
     /// Slots may wait for a consumer that nobody drives.
     #[cold]
     fn pop_after_chores(&self) -> Option<(&Slot, usize)> {
-        // Ordering: Relaxed; a hint.
-        if !self.chores_wait.load(Ordering::Relaxed) {
+        if !self.has_chores() {
             return None;
         }
         let _ = self.try_batch(Then::LetGo)?;
@@ -506,6 +505,12 @@ impl Shard {
         let idle = |slot: &&Slot| slot.is_at(Stage::Kept);
         let kept = if fences::heavy() { slots.iter().filter(idle).count() } else { 0 };
         (slots.len() - kept) as u64 - self.collected.get()
+    }
+
+    /// Whether the consumer has work of that kind, or may have.
+    pub(crate) fn has_chores(&self) -> bool {
+        // Ordering: Relaxed; a hint, unless the caller has acquired what the consumer marked (`state.rs`, 5).
+        self.chores_wait.load(Ordering::Relaxed)
     }
 
     /// Leaves work to the consumer.

@@ -17,15 +17,18 @@
 //!    carries its sid, so it is never found there, and goes when that call is done.
 //! 4. Freeing a list tells whoever still waits for something that the call is over. That is foreign code, so a list is never
 //!    freed under the consumer's token.
+//! 5. A list that is still read when the consumer comes to it is left for later: the consumer marks that, and looks once more. So either it
+//!    sees the last reader gone, or that reader, whose read-modify-write comes after the consumer's, sees the mark, and rings.
 //!
 //! | label | what is passed on | model in `loom-tests` |
 //! | --- | --- | --- |
 //! | prepend | an entry, from `set` to `get` | `state::set_against_get` |
-//! | readers | that nobody reads any more | `state::close_against_get` |
+//! | readers | that nobody reads any more; that a list is left for later | `state::close_against_get`, `state::the_last_reader_rings` |
 
 use std::ptr;
 
 use crate::{
+    shard::Shard,
     sync::{AtomicPtr, AtomicU32, Ordering, UnsafeCell},
     watch::{Event, Watch},
     window::Window,
@@ -70,7 +73,10 @@ unsafe impl Send for Taken {}
 
 /// Counts a plugin thread as a reader for as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Reading<'a>(&'a Entries);
+pub(crate) struct Reading<'a> {
+    entries: &'a Entries,
+    shard: &'a Shard,
+}
 
 /// The bytes that storing `value` under `key` occupies.
 pub(crate) fn cost(key: &str, value: &[u8]) -> u64 {
@@ -101,31 +107,10 @@ impl Entries {
     }
 
     /// Counts the calling thread in. Look at the list only after this.
-    pub(crate) fn reading(&self) -> Reading<'_> {
+    pub(crate) fn reading<'a>(&'a self, shard: &'a Shard) -> Reading<'a> {
         // Ordering: Acquire; [readers], pairs with the read-modify-write in `is_unread`: who comes after it sees the list gone.
         self.readers.fetch_add(1, Ordering::Acquire);
-        Reading(self)
-    }
-
-    /// Stores a value; false when there is no memory for it. The sid must have been seen open.
-    pub(crate) fn set(&self, sid: u64, key: &str, value: &[u8]) -> bool {
-        let mut bytes = Vec::new();
-        if bytes.try_reserve_exact(value.len()).is_err() {
-            return false;
-        }
-        bytes.extend_from_slice(value);
-        self.reading().prepend(sid, Content::Value { key: key.into(), value: bytes.into_boxed_slice() });
-        true
-    }
-
-    /// Finds the latest value. The pointer is valid while the list is not freed: for certain if the call is still open after this.
-    pub(crate) fn get(&self, sid: u64, key: &str) -> Option<ptr::NonNull<[u8]>> {
-        let reading = self.reading();
-        let mut contents = reading.contents(sid);
-        contents.find_map(|content| match content {
-            Content::Value { key: found, value } if **found == *key => Some(ptr::NonNull::from(&**value)),
-            _ => None,
-        })
+        Reading { entries: self, shard }
     }
 
     /// Tells those who wait for it, of call `sid`. Only for the owner of the slot, who frees the list no earlier than this returns.
@@ -180,16 +165,35 @@ impl Entries {
 }
 
 impl Reading<'_> {
+    /// Stores a value; false when there is no memory for it. The sid must have been seen open.
+    pub(crate) fn set(&self, sid: u64, key: &str, value: &[u8]) -> bool {
+        let mut bytes = Vec::new();
+        if bytes.try_reserve_exact(value.len()).is_err() {
+            return false;
+        }
+        bytes.extend_from_slice(value);
+        self.prepend(sid, Content::Value { key: key.into(), value: bytes.into_boxed_slice() });
+        true
+    }
+
+    /// Finds the latest value. The pointer is valid while the list is not freed: for certain if the call is still open after this.
+    pub(crate) fn get(&self, sid: u64, key: &str) -> Option<ptr::NonNull<[u8]>> {
+        self.contents(sid).find_map(|content| match content {
+            Content::Value { key: found, value } if **found == *key => Some(ptr::NonNull::from(&**value)),
+            _ => None,
+        })
+    }
+
     /// What was left with call `sid`, latest first. It stays as long as `self`.
     pub(crate) fn contents(&self, sid: u64) -> impl Iterator<Item = &Content> {
-        self.0.owned(sid)
+        self.entries.owned(sid)
     }
 
     /// Adds an entry, which stays as long as `self`.
     pub(crate) fn prepend(&self, sid: u64, content: Content) -> &Content {
         let entry = Box::into_raw(Entry::new(sid, content));
         // Ordering: Relaxed; the value is only linked and compared.
-        let mut first = self.0.first.load(Ordering::Relaxed);
+        let mut first = self.entries.first.load(Ordering::Relaxed);
         loop {
             // SAFETY: made above, and ours until it is linked.
             match unsafe { self.link(entry, first) } {
@@ -209,9 +213,9 @@ impl Reading<'_> {
     ) -> (&Content, bool) {
         let entry = Box::into_raw(Entry::new(sid, content));
         // Ordering: Acquire; as in `owned`.
-        let mut first = self.0.first.load(Ordering::Acquire);
+        let mut first = self.entries.first.load(Ordering::Acquire);
         loop {
-            if let Some(there) = self.0.contents_from(first, sid).find(|content| found(content)) {
+            if let Some(there) = self.entries.contents_from(first, sid).find(|content| found(content)) {
                 // SAFETY: made above, and never linked.
                 drop(unsafe { Box::from_raw(entry) });
                 return (there, false);
@@ -234,7 +238,7 @@ impl Reading<'_> {
         unsafe { (*entry).next = first };
         // Ordering: Release; [prepend]. What is linked below is not freed meanwhile: we are counted in, so it cannot be another entry
         // at the same address. Acquire on failure: as in `owned`.
-        self.0.first.compare_exchange_weak(first, entry, Ordering::Release, Ordering::Acquire)?;
+        self.entries.first.compare_exchange_weak(first, entry, Ordering::Release, Ordering::Acquire)?;
         // SAFETY: we are counted in, so it is not freed (1); from now on it is only read.
         Ok(unsafe { &(*entry).content })
     }
@@ -242,8 +246,11 @@ impl Reading<'_> {
 
 impl Drop for Reading<'_> {
     fn drop(&mut self) {
-        // Ordering: Release; [readers]: all reads of the list came before.
-        self.0.readers.fetch_sub(1, Ordering::Release);
+        // Ordering: Release; [readers]: all reads of the list came before. Acquire; who comes after the consumer's last look sees the
+        // mark that it set before (5).
+        if self.entries.readers.fetch_sub(1, Ordering::AcqRel) == 1 && self.shard.has_chores() {
+            self.shard.doorbell.ring();
+        }
     }
 }
 

@@ -5,7 +5,9 @@
 mod support;
 
 use std::{
+    future::poll_fn,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::Poll,
     thread,
     time::{Duration, Instant},
 };
@@ -38,6 +40,22 @@ fn block_on_serves_calls_answered_by_another_thread() {
                 drop(sids);
             });
             assert_eq!(runtime.metrics().in_flight, 0);
+        });
+    }
+}
+
+#[test]
+fn a_future_that_wakes_itself_is_polled_again() {
+    for &kind in KINDS {
+        within(10, move || {
+            let runtime = small(4, 4).doorbell(kind).build().unwrap();
+            let mut polls = 0;
+            let third = poll_fn(|cx| {
+                polls += 1;
+                cx.waker().wake_by_ref();
+                if polls == 3 { Poll::Ready(polls) } else { Poll::Pending }
+            });
+            assert_eq!(runtime.reactor(0).unwrap().block_on(third), 3);
         });
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Values are of [`MARKED`] bytes, so that one that is freed too late, twice, or never is seen.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    task::{Context, Waker},
+};
 
 use loom::{cell::UnsafeCell, thread};
 use nylon_ring_loom_tests::{Bound, MARKED, frees, hold_state, marked, model, outcomes, react_until, small, step};
@@ -92,6 +95,29 @@ fn close_against_get() {
         drain(&runtime);
         assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
         assert_eq!(runtime.metrics().in_flight, 0);
+    });
+}
+
+/// A call is given up while a plugin thread looks, and the reactor goes to sleep. Legal: the state is gone, or the reactor is woken for it.
+#[test]
+fn the_last_reader_rings() {
+    model("state::the_last_reader_rings", Bound::Three, || {
+        let before = marked();
+        let runtime = Arc::new(small(1, 1));
+        let call = runtime.open(0).unwrap();
+        let (shared, sid) = (runtime.clone(), call.sid());
+        runtime.set_state(sid, "k", &[1; MARKED]).unwrap();
+        // Of another key: it reads the list, and holds nothing of it.
+        let getter = thread::spawn(move || assert!(shared.get_state(sid, "j").is_none()));
+        drop(call);
+        drain(&runtime);
+        getter.join().unwrap();
+        if marked() > before {
+            let reactor = runtime.reactor(0).unwrap();
+            assert!(reactor.doorbell().poll_rung(&mut Context::from_waker(Waker::noop())).is_ready(), "nobody rang");
+            drain(&runtime);
+        }
+        assert_eq!((marked(), runtime.metrics().buffered), (before, 0));
     });
 }
 
