@@ -22,6 +22,7 @@ use std::{
 };
 
 use crate::{
+    consumer::wake,
     error::RuntimeError,
     sync::{AtomicBool, AtomicWaker, Ordering},
 };
@@ -33,7 +34,8 @@ pub enum DoorbellKind {
     /// An eventfd where there is one (Linux), otherwise [`Waker`](Self::Waker).
     #[default]
     Native,
-    /// The waker of the task that polls [`Doorbell::poll_rung`]; its `wake` runs on the producer's thread.
+    /// The waker of the task that polls [`Doorbell::poll_rung`]; its `wake` runs on the thread that rings: a producer's, or that of
+    /// another function that takes a sid. A panic of it is contained.
     Waker,
 }
 
@@ -71,7 +73,7 @@ impl Doorbell {
         match &self.bell {
             #[cfg(all(target_os = "linux", not(nylon_loom)))]
             Bell::EventFd(fd) => ring(fd),
-            Bell::Waker(waker) => waker.wake(),
+            Bell::Waker(waker) => waker.take().into_iter().for_each(wake),
         }
     }
 

@@ -106,13 +106,13 @@ impl<'rt> Pending<'rt> {
         self.call.take_delivered()
     }
 
-    /// As [`take_delivered`](Self::take_delivered); without a result, what waits for it from now on, in the place of this.
+    /// As [`take_delivered`](Self::take_delivered); without a result, what waits for it from now on.
     ///
     /// # Errors
     ///
     /// The call that has no result yet, which is no failure.
     #[inline(always)]
-    pub fn take_or_wait(&mut self) -> Result<Result<Reply, RuntimeError>, Waiting<'rt>> {
+    pub fn take_or_wait(mut self) -> Result<Result<Reply, RuntimeError>, Waiting<'rt>> {
         match self.take_delivered() {
             Some(result) => Ok(result),
             None => Err(Waiting { open: std::mem::replace(&mut self.call.open, false), ..self.call }),

@@ -87,7 +87,8 @@ impl<'rt> Reactor<'rt> {
         }
     }
 
-    /// Drives `future` on this thread, and the shard with it.
+    /// Drives `future` on this thread, and the shard with it. Meanwhile nobody else may take turns on the shard: the doorbell is what
+    /// wakes the future, and who takes a turn answers it. (Callers may look for their results by themselves.)
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         let waker = Waker::from(self.doorbell().clone());
@@ -96,6 +97,9 @@ impl<'rt> Reactor<'rt> {
             // Before the poll: a turn answers the doorbell, and must not answer what the future rang for while it was polled.
             let turn = self.turn(BATCH);
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                if turn == Turn::More {
+                    self.doorbell().ring();
+                }
                 return output;
             }
             if turn == Turn::Sleep {

@@ -22,7 +22,7 @@
 //!
 //! | label | what is passed on | model in `loom-tests` |
 //! | --- | --- | --- |
-//! | prepend | an entry, from `set` to `get` | `state::set_against_get` |
+//! | prepend | an entry, from who adds it to who looks | `state::set_against_get` |
 //! | readers | that nobody reads any more; that a list is left for later | `state::close_against_get`, `state::the_last_reader_rings` |
 
 use std::ptr;
@@ -271,7 +271,7 @@ impl Drop for Taken {
     fn drop(&mut self) {
         let mut at = self.first;
         while !at.is_null() {
-            // SAFETY: made by `Box::into_raw` in `set`, linked once, and the list is ours.
+            // SAFETY: made by `Box::into_raw` in `Reading`, linked once, and the list is ours.
             let entry = unsafe { Box::from_raw(at) };
             entry.trace.with_mut(|_| ());
             at = entry.next;

@@ -61,10 +61,6 @@ mod model {
         pub(crate) fn take(&self) -> Option<std::task::Waker> {
             self.0.take_waker()
         }
-
-        pub(crate) fn wake(&self) {
-            self.0.wake();
-        }
     }
 
     /// Stands for `crossbeam::queue::SegQueue`, whose own atomics loom cannot see: a queue whose pop acquires what the matching push

@@ -148,12 +148,10 @@ fn what_waits_takes_the_place_of_the_call() {
     call.inline(|| runtime.send(sid, NrStatus::Ok, b"at once"));
     assert_eq!(&call.take_or_wait().expect("it was answered").unwrap()[..], b"at once");
 
-    let mut call = runtime.open(0).unwrap();
+    let call = runtime.open(0).unwrap();
     let sid = call.sid();
     let mut waiting = call.take_or_wait().expect_err("it was not answered");
-    assert!(waiting.is_open() && !call.is_open() && waiting.shard() == 0);
-    assert!(matches!(call.take_or_wait(), Ok(Err(RuntimeError::Closed))));
-    drop(call);
+    assert!(waiting.is_open() && waiting.shard() == 0);
     assert_eq!(runtime.metrics().in_flight, 1);
     assert!(poll_once(&mut waiting).is_pending());
     runtime.send(sid, NrStatus::Ok, b"later");
