@@ -15,8 +15,9 @@
 //! 4. The queue is bounded: it takes records up to half the ledger's limit (the other half is left to the streams' queues,
 //!    into which it drains), and records of more than [`UNCHARGED`] bytes up to all of it. Past that it takes what ends a call,
 //!    about once for each: a small result or terminal frame, the mark that ends a stream for its receiver. Of what is sent for
-//!    sids that are not open it takes *marks*, without bytes, while any state waits for one of those; so many at a time (four for each
-//!    slot and sixteen for each cell) that only a plugin that floods it with stale sids finds no room. Everything else is dropped at the door and counted.
+//!    sids that are not open it takes *marks*, without bytes, while any state waits for one of those; so many at a time (four
+//!    for each slot and sixteen for each cell) that only a plugin that floods it with stale sids finds no room. Everything
+//!    else is dropped at the door and counted.
 //! 5. A stream that lost a frame at the door ends with an overflow, even if another producer ends it: who is refused because
 //!    the mark is on its way sees it counted, so what it sends next stays behind it or becomes an overflow itself.
 //!
@@ -72,8 +73,8 @@ pub(crate) struct Shard {
     pub(crate) orphans: [AtomicU64; 2],
     /// Records without bytes in `overflow`. Written by producers and the consumer.
     pub(crate) marks: AtomicU64,
-    /// A hint that `chores` is not empty. Followed by a ring of the doorbell: of who leaves a chore, or of the last reader of a list that was
-    /// left for later (`state.rs`, 5).
+    /// A hint that `chores` is not empty. Followed by a ring of the doorbell: of who leaves a chore, or of the last reader of a
+    /// list that was left for later (`state.rs`, 5).
     pub(crate) chores_wait: AtomicBool,
     /// Free slots that were taken off the list for good, after that.
     pub(crate) collected: Tally,

@@ -358,6 +358,16 @@ fn a_reactor_that_leaves_rings_if_there_is_more() {
 }
 
 #[test]
+fn block_on_rings_if_it_leaves_more() {
+    let runtime = small(256, 128).doorbell(DoorbellKind::Waker).build().unwrap();
+    let calls: Vec<_> = (0..128).map(|_| runtime.open(0).unwrap()).collect();
+    calls.iter().for_each(|call| runtime.send(call.sid(), NrStatus::Ok, b""));
+    runtime.reactor(0).unwrap().block_on(std::future::ready(()));
+    assert!(runtime.metrics().drained < 128);
+    assert!(rung(&runtime));
+}
+
+#[test]
 fn after_a_nested_scope_the_outer_one_goes_on() {
     let runtime = asleep();
     let (mut outer, mut inner) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
