@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::payload::Payload;
 
-/// Without a copy of more than 40 bytes, without an allocation for none.
+/// As [`Payload::into_vec`]: without a copy of more than 4 KiB, without an allocation for none.
 impl From<Payload> for Bytes {
     #[inline]
     fn from(payload: Payload) -> Self {

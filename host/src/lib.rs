@@ -16,7 +16,7 @@
 //!
 //! | feature | gives |
 //! | --- | --- |
-//! | `bytes` | a [`Payload`] becomes a `bytes::Bytes` without a copy |
+//! | `bytes` | a [`Payload`] becomes a `bytes::Bytes`, without a copy of more than 4 KiB |
 //! | `http` | conversions from and to requests, responses and statuses of the `http` crate |
 //! | `tower` | `PluginService`, a `tower::Service`; with `http` also `HttpService`, one of HTTP requests |
 //!

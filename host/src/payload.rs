@@ -6,11 +6,13 @@ use nylon_ring_runtime::Reply;
 
 /// The bytes of a result or frame. Dereferences to `[u8]`.
 ///
-/// Up to 40 bytes lie inside; more are one allocation, which [`into_vec`](Self::into_vec) hands on without a copy.
+/// Up to 40 bytes lie inside. Up to 4 KiB that come from another thread are cut from a chunk of 16 KiB, which lives until the last of its
+/// payloads is dropped: what is to be kept for long is better kept as a vector. More are one allocation, which
+/// [`into_vec`](Self::into_vec) hands on without a copy.
 pub struct Payload(Reply);
 
 impl Payload {
-    /// The bytes as a vector: no copy of more than 40 bytes, no allocation for none.
+    /// The bytes as a vector: no copy of more than 4 KiB, no allocation for none.
     #[inline]
     pub fn into_vec(self) -> Vec<u8> {
         self.0.into_vec()

@@ -7,11 +7,15 @@ use std::{
 
 use loom::thread::{self, ThreadId};
 
+/// Chunks of `ring/src/bump.rs` are aligned to this many bytes; nothing else is.
+const CHUNK: usize = 256;
+
 /// A payload of this many bytes is counted; nothing else allocates so odd a size.
 pub const MARKED: usize = 1237;
 
 thread_local! {
     static LIVE: Cell<i64> = const { Cell::new(0) };
+    static CHUNKS: Cell<i64> = const { Cell::new(0) };
     static WATCHED: Cell<Option<ThreadId>> = const { Cell::new(None) };
     static FREED: Cell<bool> = const { Cell::new(false) };
 }
@@ -19,6 +23,11 @@ thread_local! {
 /// How many blocks of [`MARKED`] bytes are allocated on this OS thread, on which loom runs all threads of a model.
 pub fn marked() -> i64 {
     LIVE.with(Cell::get)
+}
+
+/// How many chunks of `ring/src/bump.rs` are allocated, as [`marked`].
+pub fn chunks() -> i64 {
+    CHUNKS.with(Cell::get)
 }
 
 /// Whether this thread of a model frees a block of [`MARKED`] bytes while it runs `f`, whatever others free meanwhile. One thread at a
@@ -31,7 +40,7 @@ pub fn frees(f: impl FnOnce()) -> bool {
     FREED.get()
 }
 
-/// The system's allocator, counting blocks of [`MARKED`] bytes.
+/// The system's allocator, counting blocks of [`MARKED`] bytes, and chunks.
 #[derive(Debug)]
 pub struct CountBlocks;
 
@@ -39,6 +48,9 @@ impl CountBlocks {
     fn count(layout: Layout, by: i64) {
         if layout.size() == MARKED {
             LIVE.with(|live| live.set(live.get() + by));
+        }
+        if layout.align() == CHUNK {
+            CHUNKS.with(|chunks| chunks.set(chunks.get() + by));
         }
     }
 }

@@ -15,7 +15,7 @@ mod drive;
 
 #[cfg(nylon_loom)]
 pub use crate::{
-    blocks::{CountBlocks, MARKED, frees, marked},
+    blocks::{CountBlocks, MARKED, chunks, frees, marked},
     bounds::{Bound, model, outcomes},
     drive::{
         NOBODY, Woken, build, drain, hold_state, is_guarded, is_rung, react_until, send, settings, small, step, stop,

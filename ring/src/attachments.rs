@@ -117,7 +117,7 @@ impl Shard {
     pub(crate) fn try_send(&self, sid: u64, bytes: &[u8]) -> Result<(), TrySendError> {
         let (slot, kind) = self.open_slot(sid).ok_or(TrySendError::Closed)?;
         if kind == Kind::Unary {
-            self.send_outlined(Record { sid, reply: self.copy(NrStatus::Ok, bytes) });
+            self.send_outlined(Record { sid, reply: self.copy(sid, NrStatus::Ok, bytes) });
             return Ok(());
         }
         let took_credit = {
@@ -136,7 +136,7 @@ impl Shard {
         if !took_credit {
             return Err(if self.is_wanted(sid) { TrySendError::Full } else { TrySendError::Closed });
         }
-        self.send_outlined(Record { sid, reply: self.copy(NrStatus::Ok, bytes).credited() });
+        self.send_outlined(Record { sid, reply: self.copy(sid, NrStatus::Ok, bytes).credited() });
         Ok(())
     }
 

@@ -33,10 +33,11 @@
 //!
 //! The proofs stand at the top of the files they are about: `ring.rs` (claim, publish, consume, sleep), `token.rs` (who
 //! consumes), `slot.rs` (the life of a call), `shard.rs` (overflow), `consumer.rs`, `doorbell.rs`, `state.rs`, `watch.rs`,
-//! `window.rs`.
+//! `window.rs`, `bump.rs`.
 
 mod attachments;
 mod buffer;
+mod bump;
 mod consumer;
 mod deadlines;
 mod doorbell;

@@ -1,16 +1,19 @@
 //! One result: a status and bytes, 48 bytes in all, moved from cell to slot to caller.
 //!
-//! Up to [`INLINE`] bytes travel inside; longer ones are one allocation, made by the producer, that becomes the caller's
-//! `Vec<u8>`: one copy, one allocation, however far the result travels.
+//! Up to [`INLINE`] bytes travel inside. Longer ones are copied once by the producer, however far the result travels: into a chunk of
+//! its thread's (`bump.rs`), or into an allocation that becomes the caller's `Vec<u8>`.
 
 use std::{
     fmt,
-    mem::{ManuallyDrop, MaybeUninit},
+    mem::{self, ManuallyDrop, MaybeUninit},
     ops::Deref,
-    ptr, slice,
+    ptr::{self, NonNull},
+    slice,
 };
 
 use nylon_ring::NrStatus;
+
+use crate::bump;
 
 /// The most bytes that travel without an allocation.
 pub const INLINE: usize = 40;
@@ -28,7 +31,7 @@ const CREDITED: u32 = 5;
 
 /// A status and the bytes that came with it. Dereferences to the bytes.
 ///
-/// Invariants: (1) `len == HEAP` means that `data.heap` is the active field; (2) otherwise `len <= INLINE` and the first
+/// Invariants: (1) `len == HEAP` means that `data.heap` is the active field, and owns its bytes; (2) otherwise `len <= INLINE` and the first
 /// `len` bytes of `data.inline` are initialised; (3) `status` is an `NrStatus` value, with or without `OVERFLOW`, or `CREDITED`.
 #[repr(C)]
 pub struct Reply {
@@ -40,29 +43,78 @@ pub struct Reply {
 #[repr(C)]
 union Data {
     inline: [MaybeUninit<u8>; INLINE],
-    heap: ManuallyDrop<Vec<u8>>,
+    heap: Heap,
+}
+
+/// Bytes on the heap: the parts of a `Vec<u8>`, or a piece that was cut by [`bump::copy`]. Plain words, owned by their reply.
+#[derive(Clone, Copy)]
+struct Heap {
+    bytes: NonNull<u8>,
+    len: usize,
+    /// 0 if they are a piece. A vector that is not empty has some.
+    capacity: usize,
+}
+
+impl From<Vec<u8>> for Heap {
+    /// `bytes` are not empty.
+    fn from(bytes: Vec<u8>) -> Self {
+        let mut bytes = ManuallyDrop::new(bytes);
+        let (len, capacity) = (bytes.len(), bytes.capacity());
+        debug_assert!(capacity > 0);
+        // SAFETY: a vector's pointer is not null.
+        Self { bytes: unsafe { NonNull::new_unchecked(bytes.as_mut_ptr()) }, len, capacity }
+    }
 }
 
 const _: () = assert!(size_of::<Reply>() == 48);
 
 impl Reply {
     /// Copies `bytes`. `None` when the memory for them cannot be had.
-    #[inline(always)]
+    #[inline]
     pub fn copy(status: NrStatus, bytes: &[u8]) -> Option<Self> {
+        Self::short(status, bytes).or_else(|| Self::long(status as u32, bytes))
+    }
+
+    /// The same, for another thread: the bytes may be cut from a chunk of memory that is shared with others (`bump.rs`), and lives
+    /// until the last of them is dropped. Then [`into_vec`](Self::into_vec) copies.
+    #[inline]
+    pub fn cut(status: NrStatus, bytes: &[u8]) -> Option<Self> {
+        let piece = || {
+            let len = bytes.len();
+            let bytes = if len <= bump::LONGEST { bump::copy(bytes)? } else { return None };
+            Some(Self::on_heap(status as u32, Heap { bytes, len, capacity: 0 }))
+        };
+        Self::short(status, bytes).or_else(piece).or_else(|| Self::long(status as u32, bytes))
+    }
+
+    /// Copies at most [`INLINE`] bytes. `None` when there are more.
+    #[inline(always)]
+    pub(crate) fn short(status: NrStatus, bytes: &[u8]) -> Option<Self> {
         let status = status as u32;
         if bytes.is_empty() {
             return Some(Self::without_bytes(status));
         }
-        if bytes.len() <= INLINE {
-            let mut inline = [MaybeUninit::uninit(); INLINE];
-            // SAFETY: `bytes` has at most INLINE bytes, and a local array overlaps nothing of the caller's.
-            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), inline.as_mut_ptr(), bytes.len()) };
-            return Some(Self { len: bytes.len() as u32, status, data: Data { inline } });
+        if bytes.len() > INLINE {
+            return None;
         }
+        let mut inline = [MaybeUninit::uninit(); INLINE];
+        // SAFETY: `bytes` has at most INLINE bytes, and a local array overlaps nothing of the caller's.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), inline.as_mut_ptr(), bytes.len()) };
+        Some(Self { len: bytes.len() as u32, status, data: Data { inline } })
+    }
+
+    /// Copies more than [`INLINE`] bytes.
+    #[inline]
+    fn long(status: u32, bytes: &[u8]) -> Option<Self> {
         let mut heap = Vec::new();
         heap.try_reserve_exact(bytes.len()).ok()?;
         heap.extend_from_slice(bytes);
-        Some(Self { len: HEAP, status, data: Data { heap: ManuallyDrop::new(heap) } })
+        Some(Self::on_heap(status, heap.into()))
+    }
+
+    #[inline]
+    fn on_heap(status: u32, heap: Heap) -> Self {
+        Self { len: HEAP, status, data: Data { heap } }
     }
 
     /// Takes the reply out of a place. Of one without bytes only the status is read: its other words may just have been written,
@@ -89,7 +141,7 @@ impl Reply {
         if bytes.len() <= INLINE {
             return Self::copy(status, &bytes);
         }
-        Some(Self { len: HEAP, status: status as u32, data: Data { heap: ManuallyDrop::new(bytes) } })
+        Some(Self::on_heap(status as u32, bytes.into()))
     }
 
     /// The same frame, sent against credit.
@@ -104,6 +156,21 @@ impl Reply {
     #[inline]
     pub(crate) fn is_credited(&self) -> bool {
         self.status == CREDITED
+    }
+
+    /// Whether its bytes are cut from a chunk.
+    #[inline]
+    pub(crate) fn is_piece(&self) -> bool {
+        self.heap().is_some_and(|heap| heap.capacity == 0)
+    }
+
+    /// The same with bytes of its own, if there is memory for them.
+    #[cold]
+    pub(crate) fn detached(self) -> Self {
+        match Self::long(self.status, &self) {
+            Some(own) => own,
+            None => self,
+        }
     }
 
     /// The reply that stands for one of status `status` that could not be kept.
@@ -147,17 +214,26 @@ impl Reply {
         if heap > UNCHARGED { heap } else { 0 }
     }
 
-    /// The bytes as a vector: without a copy when they are on the heap, without an allocation when there are none.
+    /// The bytes as a vector: without a copy when they are an allocation of their own, without an allocation when there are none.
     #[inline]
     pub fn into_vec(self) -> Vec<u8> {
-        if self.len == HEAP {
-            let mut this = ManuallyDrop::new(self);
-            // SAFETY: invariant 1.
-            let heap = unsafe { &mut this.data.heap };
-            // SAFETY: `this` is never touched again, so the vector has one owner.
-            return unsafe { ManuallyDrop::take(heap) };
+        match self.heap() {
+            Some(Heap { bytes, len, capacity }) if capacity > 0 => {
+                mem::forget(self);
+                // SAFETY: the parts of a vector, whose owner is gone.
+                unsafe { Vec::from_raw_parts(bytes.as_ptr(), len, capacity) }
+            }
+            _ => self.to_vec(),
         }
-        self.to_vec()
+    }
+
+    #[inline(always)]
+    fn heap(&self) -> Option<Heap> {
+        if self.len != HEAP {
+            return None;
+        }
+        // SAFETY: invariant 1.
+        Some(unsafe { self.data.heap })
     }
 }
 
@@ -166,9 +242,9 @@ impl Deref for Reply {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        if self.len == HEAP {
-            // SAFETY: invariant 1.
-            return unsafe { &self.data.heap };
+        if let Some(heap) = self.heap() {
+            // SAFETY: invariant 1: the bytes live as long as the reply.
+            return unsafe { slice::from_raw_parts(heap.bytes.as_ptr(), heap.len) };
         }
         // SAFETY: invariant 2 says that `inline` is the active field.
         let inline = unsafe { &self.data.inline };
@@ -178,14 +254,29 @@ impl Deref for Reply {
 }
 
 impl Drop for Reply {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.len == HEAP {
-            // SAFETY: invariant 1.
-            let heap = unsafe { &mut self.data.heap };
+        if let Some(heap) = self.heap() {
             // SAFETY: this is the last use.
-            unsafe { ManuallyDrop::drop(heap) };
+            unsafe { free(heap.bytes, heap.capacity) };
         }
+    }
+}
+
+/// Frees the bytes of a [`Heap`]. Out of line, and given words: otherwise whoever moves a reply does so in other parts than it was
+/// written in, and waits for them.
+///
+/// # Safety
+///
+/// This is the last use of the bytes.
+#[inline(never)]
+unsafe fn free(bytes: NonNull<u8>, capacity: usize) {
+    if capacity == 0 {
+        // SAFETY: a piece, and the caller's last use of it.
+        unsafe { bump::free(bytes) };
+    } else {
+        // SAFETY: the parts of a vector, whose bytes need no destructor.
+        drop(unsafe { Vec::from_raw_parts(bytes.as_ptr(), 0, capacity) });
     }
 }
 
@@ -201,7 +292,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-// SAFETY: a `Vec<u8>` or plain bytes; both may go to another thread.
+// SAFETY: plain bytes, a `Vec<u8>`, or a piece; all of them may be used and dropped by another thread.
 unsafe impl Send for Reply {}
 // SAFETY: `&Reply` gives nothing but `&[u8]` and a status.
 unsafe impl Sync for Reply {}
@@ -253,6 +344,27 @@ mod tests {
             assert_eq!(&*reply, &bytes[..]);
             assert_eq!(reply.status(), NrStatus::Unsupported);
             assert_eq!(reply.heap_len(), if len > INLINE { len as u64 } else { 0 });
+            assert_eq!(reply.into_vec(), bytes);
+        }
+    }
+
+    #[test]
+    fn frames_in_a_row_keep_their_bytes_wherever_they_lie() {
+        let frame = |len| {
+            let bytes: Vec<u8> = (0..len).map(|i| (i + len) as u8).collect();
+            (Reply::cut(NrStatus::Ok, &bytes).unwrap(), bytes)
+        };
+        let lengths = [40, 41, 64, bump::LONGEST, bump::LONGEST + 1];
+        let frames: Vec<_> = (0..60).map(|i| frame(lengths[i % lengths.len()])).collect();
+        assert!(frames.iter().filter(|(reply, _)| reply.is_piece()).count() > 30);
+        // Another thread drops half of them, so that some of the chunks are used again.
+        let (kept, dropped): (Vec<_>, Vec<_>) = frames.into_iter().enumerate().partition(|(i, _)| i % 2 == 0);
+        std::thread::spawn(move || dropped.iter().for_each(|(_, (reply, bytes))| assert_eq!(&**reply, &**bytes)))
+            .join()
+            .unwrap();
+        let more: Vec<_> = (0..60).map(|_| frame(100)).collect();
+        for (reply, bytes) in kept.into_iter().map(|(_, frame)| frame).chain(more) {
+            assert_eq!(reply.heap_len(), if bytes.len() > INLINE { bytes.len() as u64 } else { 0 });
             assert_eq!(reply.into_vec(), bytes);
         }
     }

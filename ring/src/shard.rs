@@ -161,14 +161,30 @@ impl Shard {
     /// Sends one result or frame. From any thread; never blocks, never takes a mutex.
     #[inline(always)]
     pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
-        self.send_record(Record { sid, reply: self.copy(status, bytes) });
+        match Reply::short(status, bytes) {
+            Some(reply) => self.send_record(Record { sid, reply }),
+            None => self.send_long(sid, status, bytes),
+        }
+    }
+
+    /// Out of line: what is short is not to be built in a place that suits both.
+    #[inline(never)]
+    fn send_long(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        self.send_record(Record { sid, reply: self.copy(sid, status, bytes) });
     }
 
     /// A reply of these bytes, or one that stands for it when they do not fit.
     #[inline(always)]
-    pub(crate) fn copy(&self, status: NrStatus, bytes: &[u8]) -> Reply {
-        let large = bytes.len() as u64 > UNCHARGED;
-        let reply = if large { self.copy_large(status, bytes) } else { Reply::copy(status, bytes) };
+    pub(crate) fn copy(&self, sid: u64, status: NrStatus, bytes: &[u8]) -> Reply {
+        // SAFETY: not kept.
+        let stays_here = || unsafe { inline_scope::innermost(self) }.is_some_and(|scope| scope.is_for(sid));
+        let reply = if bytes.len() as u64 > UNCHARGED {
+            self.copy_large(status, bytes)
+        } else if stays_here() {
+            Reply::copy(status, bytes)
+        } else {
+            Reply::cut(status, bytes)
+        };
         reply.unwrap_or_else(|| Reply::overflow(status))
     }
 

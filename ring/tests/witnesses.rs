@@ -20,23 +20,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nylon_ring_runtime::{Counter, Doorbell, DoorbellKind, NrStatus, Runtime, RuntimeError, Turn};
+use nylon_ring_runtime::{Counter, Doorbell, DoorbellKind, NrStatus, Reply, Runtime, RuntimeError, Turn};
 use support::{drain, small, within};
 
 /// Bytes of payloads that are counted; nothing else is so long.
 const LEFT: usize = 4321;
 const SECOND: usize = 4323;
 
-static LIVE: [AtomicI64; 2] = [AtomicI64::new(0), AtomicI64::new(0)];
+/// What chunks of `ring/src/bump.rs` are aligned to; nothing else is.
+const CHUNK: usize = 16384;
 
-/// The system's allocator, counting blocks of these lengths.
+static LIVE: [AtomicI64; 3] = [AtomicI64::new(0), AtomicI64::new(0), AtomicI64::new(0)];
+
+/// The system's allocator, counting blocks of these lengths, and chunks.
 struct Counting;
 
 impl Counting {
     fn count(layout: Layout, by: i64) {
-        match layout.size() {
-            LEFT => LIVE[0].fetch_add(by, Relaxed),
-            SECOND => LIVE[1].fetch_add(by, Relaxed),
+        match (layout.size(), layout.align()) {
+            (LEFT, _) => LIVE[0].fetch_add(by, Relaxed),
+            (SECOND, _) => LIVE[1].fetch_add(by, Relaxed),
+            (_, CHUNK) => LIVE[2].fetch_add(by, Relaxed),
             _ => 0,
         };
     }
@@ -378,6 +382,48 @@ fn after_a_nested_scope_the_outer_one_goes_on() {
     });
     assert!(!rung(&runtime));
     assert!(outer.try_take().is_some());
+}
+
+// --- memory for results ---
+
+/// Whether the bytes become a vector without a copy.
+fn is_own(reply: Reply) -> bool {
+    let bytes = reply.as_ptr();
+    let vec = reply.into_vec();
+    vec.as_ptr() == bytes
+}
+
+#[test]
+fn an_answer_given_inside_becomes_its_vector() {
+    let runtime = small(4, 2).build().unwrap();
+    let mut call = runtime.open(0).unwrap();
+    let sid = call.sid();
+    call.inline(|| runtime.send(sid, NrStatus::Ok, &[7; 100]));
+    assert!(is_own(call.try_take().unwrap().unwrap()));
+}
+
+#[test]
+fn many_frames_that_wait_have_memory_of_their_own() {
+    let runtime = small(64, 2).buffer_limit(64 << 10).build().unwrap();
+    let mut stream = runtime.open_stream(0).unwrap();
+    for _ in 0..50 {
+        runtime.send(stream.sid(), NrStatus::Ok, &[7; 100]);
+    }
+    drain(&runtime, 0);
+    let own: Vec<bool> = (0..50).map(|_| is_own(stream.try_next().unwrap().unwrap())).collect();
+    assert_eq!((own[0], own[49]), (false, true), "{own:?}");
+}
+
+#[test]
+fn a_thread_keeps_few_chunks() {
+    // A thread of its own, and four of these fill a chunk. Other tests may have one or two meanwhile.
+    let kept = thread::spawn(|| {
+        let before = LIVE[2].load(Relaxed);
+        drop((0..400).map(|_| Reply::cut(NrStatus::Ok, &[7; 4000])).collect::<Vec<_>>());
+        LIVE[2].load(Relaxed) - before
+    });
+    let kept = kept.join().unwrap();
+    assert!((10..30).contains(&kept), "{kept} chunks");
 }
 
 // --- the end ---

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 #[cfg(nylon_loom)]
+mod bump;
+#[cfg(nylon_loom)]
 mod closing;
 #[cfg(nylon_loom)]
 mod forged;
