@@ -6,9 +6,9 @@ use nylon_ring_runtime::Reply;
 
 /// The bytes of a result or frame. Dereferences to `[u8]`.
 ///
-/// Up to 40 bytes lie inside. Up to 4 KiB that come from another thread are cut from a chunk of 16 KiB, which lives until the last of its
-/// payloads is dropped: what is to be kept for long is better kept as a vector. More are one allocation, which
-/// [`into_vec`](Self::into_vec) hands on without a copy.
+/// Up to 40 bytes lie inside. More are one allocation, which [`into_vec`](Self::into_vec) hands on without a copy; but up to 4 KiB that
+/// come from another thread may be cut from a chunk of 16 KiB. The host has few of those, and results cost more while all of them are held:
+/// what is to be kept for long is better kept as a vector.
 pub struct Payload(Reply);
 
 impl Payload {

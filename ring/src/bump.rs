@@ -1,29 +1,39 @@
-//! Memory for results that are dropped by another thread: cut one after the other from chunks that their sender uses again.
+//! Memory for results that are dropped by another thread: cut one after the other from chunks that are used again.
 //!
-//! What is allocated by one thread and freed by another costs both a visit to the allocator, and there they meet. So a thread cuts the
-//! results that it sends from a [`Chunk`] of its own, and keeps the last of its chunks; the receiver only counts what it drops.
+//! What is allocated by one thread and freed by another costs both a visit to the allocator, and there they meet. So results are cut from
+//! [`Chunk`]s, which a shard keeps in a few [`Bump`]s; the receiver only counts what it drops.
 //!
-//! 1. Only the thread that made a chunk cuts from it. It knows how many pieces it has `given`.
-//! 2. Whoever drops a piece touches nothing of the chunk after it has added 1 to `returned`.
-//! 3. A chunk is used again when `returned` has come to `given`: then there are no pieces.
-//! 4. A thread that has no more use for a chunk adds [`LEFT`] less `given`, and touches it no more. So `returned` comes to `LEFT`
-//!    once, with the last of all who had a share in it, and whoever brings it there frees the chunk.
+//! 1. A bump is one thread's as long as `taken` is set. It is tried, never waited for; whoever gets none allocates. Threads begin to look
+//!    in different places, so that each mostly finds its own.
+//! 2. Only who holds its bump cuts from a chunk. The bump knows how many pieces were `given`.
+//! 3. Whoever drops a piece touches nothing of the chunk after it has added 1 to `returned`.
+//! 4. A chunk is used again when `returned` has come to `given`: then there are no pieces.
+//! 5. A bump keeps its chunks until it goes with its runtime. Then it adds [`LEFT`] less `given` to each, and touches it no more. So
+//!    `returned` comes to `LEFT` once, with the last of all who had a share in it, and whoever brings it there frees the chunk.
 //!
-//! A piece holds all of its chunk, so what waits in a queue for long is not left there: `Drain::frame`, in `consumer.rs`.
+//! There is nothing here that a thread has to clean up when it ends: to register that takes the dynamic loader's lock.
+//!
+//! A piece holds all of its chunk, however long it waits or is kept. So the number of chunks is limited, and what comes when all of them are
+//! held is allocated, as it would be without them.
 //!
 //! | label | what is passed on | model in `loom-tests` |
 //! | --- | --- | --- |
+//! | let go | the chunks of a bump, from one thread to the next | `bump::two_threads_cut` |
 //! | give back | a piece, from whoever drops it to whoever uses the chunk again, or frees it | `bump::a_chunk_is_used_again`, `bump::the_last_one_frees_a_chunk` |
 
 use std::{
     alloc::{self, Layout},
-    cell::RefCell,
-    collections::VecDeque,
     mem::MaybeUninit,
     ptr::{self, NonNull},
 };
 
-use crate::sync::{AtomicU32, Ordering, UnsafeCell, thread_local};
+use arrayvec::ArrayVec;
+use crossbeam::utils::CachePadded;
+
+use crate::{
+    seat,
+    sync::{AtomicBool, AtomicU32, Ordering, UnsafeCell},
+};
 
 /// The longest piece.
 pub(crate) const LONGEST: usize = if cfg!(nylon_loom) { 128 } else { 4096 };
@@ -31,10 +41,13 @@ pub(crate) const LONGEST: usize = if cfg!(nylon_loom) { 128 } else { 4096 };
 /// Bytes of a chunk, and its alignment.
 const SIZE: usize = if cfg!(nylon_loom) { 256 } else { 16384 };
 
-/// The most chunks that a thread keeps.
-const MOST: usize = if cfg!(nylon_loom) { 2 } else { 16 };
+/// The most chunks of a bump.
+const MOST: usize = if cfg!(nylon_loom) { 2 } else { 64 };
 
-/// Added to `returned` by a thread that has no more use for a chunk: more than there can be pieces.
+/// Bumps of a shard: 4 MiB at most.
+const BUMPS: usize = if cfg!(nylon_loom) { 1 } else { 4 };
+
+/// Added to `returned` when a chunk's bump goes: more than there can be pieces.
 const LEFT: u32 = 1 << 31;
 
 #[repr(C)]
@@ -48,13 +61,14 @@ struct Chunk {
 const _: () = assert!(size_of::<Chunk>() == SIZE && align_of::<Chunk>() == SIZE);
 
 struct Header {
-    /// How many pieces have been dropped, and whether the thread has [`LEFT`].
+    /// How many pieces have been dropped, and whether the bump has [`LEFT`] it.
     returned: AtomicU32,
     /// Shows loom, which cannot see plain memory, who uses the chunk. Of no size.
     watch: UnsafeCell<()>,
 }
 
-/// A chunk of this thread's, and how many pieces of it there have been since it was last empty.
+/// A chunk of a bump's, and how many pieces of it there have been since it was last empty.
+#[derive(Debug)]
 struct Own {
     chunk: NonNull<Chunk>,
     given: u32,
@@ -70,7 +84,7 @@ impl Own {
         Some(Self { chunk, given: 0 })
     }
 
-    /// Empties the chunk, if all its pieces have been dropped (3).
+    /// Empties the chunk, if all its pieces have been dropped (4).
     fn empty(&mut self) -> bool {
         // SAFETY: a chunk is not freed before its `Own` is dropped.
         let header = unsafe { header(self.chunk) };
@@ -79,7 +93,7 @@ impl Own {
             return false;
         }
         header.watch.with_mut(|_| ());
-        // Ordering: Relaxed; whoever drops a piece got it from this thread after this.
+        // Ordering: Relaxed; whoever drops a piece got it from who cut it after this.
         header.returned.store(0, Ordering::Relaxed);
         self.given = 0;
         true
@@ -99,68 +113,101 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // SAFETY: `LEFT` is added once, by its thread, for what it has not given (4).
+        // SAFETY: `LEFT` is added once, by its bump, for what it has not given (5).
         unsafe { give_back(self.chunk, LEFT - self.given) };
     }
 }
 
-/// The chunks of a thread.
+/// Chunks that one thread at a time cuts from.
+#[derive(Debug)]
 struct Bump {
-    /// Oldest first: the last one is cut from.
-    chunks: VecDeque<Own>,
+    taken: AtomicBool,
+    chunks: UnsafeCell<Chunks>,
+}
+
+#[derive(Debug)]
+struct Chunks {
+    /// In a circle: the one behind `current` is the oldest.
+    own: ArrayVec<Own, MOST>,
+    /// Which of them is cut from.
+    current: usize,
     /// Where the next piece begins.
     next: usize,
 }
 
-impl Bump {
-    const NEW: Self = Self { chunks: VecDeque::new(), next: SIZE };
-
+impl Chunks {
     fn cut(&mut self, bytes: &[u8]) -> Option<NonNull<u8>> {
         if SIZE - self.next < bytes.len() {
-            self.turn()?;
+            self.turn();
         }
-        let piece = self.chunks.back_mut()?.cut(self.next, bytes);
+        if SIZE - self.next < bytes.len() {
+            return None;
+        }
+        let piece = self.own.get_mut(self.current)?.cut(self.next, bytes);
         self.next += bytes.len();
         Some(piece)
     }
 
-    /// Turns to the oldest chunk, if all its pieces have been dropped, or to a new one.
+    /// Turns to the oldest chunk, if all its pieces have been dropped, or to a new one; passes the oldest by if there can be no more.
     #[cold]
-    fn turn(&mut self) -> Option<()> {
-        let is_empty = self.chunks.front_mut().is_some_and(Own::empty);
-        let empty = if is_empty { self.chunks.pop_front() } else { Own::new() }?;
-        if self.chunks.len() == MOST {
-            self.chunks.pop_front();
-        }
-        self.chunks.push_back(empty);
+    fn turn(&mut self) {
+        let after = self.current + 1;
+        let oldest = if after < self.own.len() { after } else { 0 };
         self.next = size_of::<Header>();
-        Some(())
+        if self.own.get_mut(oldest).is_some_and(Own::empty) {
+            self.current = oldest;
+        } else if !self.own.is_full()
+            && let Some(new) = Own::new()
+        {
+            self.current = after.min(self.own.len());
+            // There is room.
+            let _ = self.own.try_insert(self.current, new);
+        } else {
+            self.current = oldest;
+            self.next = SIZE;
+        }
     }
 }
 
-#[cfg(not(nylon_loom))]
-thread_local! {
-    static BUMP: RefCell<Bump> = const { RefCell::new(Bump::NEW) };
-}
+/// The bumps of a shard.
+#[derive(Debug)]
+pub struct Bumps([CachePadded<Bump>; BUMPS]);
 
-#[cfg(nylon_loom)]
-thread_local! {
-    static BUMP: RefCell<Bump> = RefCell::new(Bump::NEW);
-}
+// SAFETY: the chunks of a bump are touched by one thread at a time (1).
+unsafe impl Sync for Bumps {}
+// SAFETY: no part of a chunk is bound to a thread.
+unsafe impl Send for Bumps {}
 
-/// A copy of `bytes`, at most [`LONGEST`], in a chunk of the calling thread. For [`free`]. `None` when there is no memory, and when the
-/// thread is at its end.
-pub(crate) fn copy(bytes: &[u8]) -> Option<NonNull<u8>> {
-    debug_assert!(bytes.len() <= LONGEST);
-    // Borrowed already: an allocator that sends results.
-    BUMP.try_with(|bump| bump.try_borrow_mut().ok()?.cut(bytes)).ok().flatten()
+impl Bumps {
+    /// Without chunks.
+    #[expect(clippy::new_without_default, reason = "made in one place")]
+    pub fn new() -> Self {
+        let chunks = || UnsafeCell::new(Chunks { own: ArrayVec::new(), current: 0, next: SIZE });
+        let bump = |_| CachePadded::new(Bump { taken: AtomicBool::new(false), chunks: chunks() });
+        Self(std::array::from_fn(bump))
+    }
+
+    /// A copy of `bytes`, at most [`LONGEST`], for [`free`]. `None` when others are at it, and when there is no memory.
+    pub(crate) fn copy(&self, bytes: &[u8]) -> Option<NonNull<u8>> {
+        debug_assert!(bytes.len() <= LONGEST);
+        let first = if BUMPS == 1 { 0 } else { seat::hash_of_thread() };
+        // Ordering: Acquire; pairs with [let go].
+        let is_free = |bump: &&CachePadded<Bump>| !bump.taken.swap(true, Ordering::Acquire);
+        let bump = [first, first + 1].iter().map(|at| &self.0[at % BUMPS]).find(is_free)?;
+        // SAFETY: `taken` was set by this thread (1); the reference ends with the closure. An allocator that sends results finds the
+        // bump taken.
+        let piece = bump.chunks.with_mut(|chunks| unsafe { &mut *chunks }.cut(bytes));
+        // Ordering: Release; [let go].
+        bump.taken.store(false, Ordering::Release);
+        piece
+    }
 }
 
 /// Gives a piece back.
 ///
 /// # Safety
 ///
-/// `piece` is from [`copy`], and this is its last use.
+/// `piece` is from [`Bumps::copy`], and this is its last use.
 pub(crate) unsafe fn free(piece: NonNull<u8>) {
     let chunk = piece.as_ptr().map_addr(|at| at & !(SIZE - 1)).cast::<Chunk>();
     // SAFETY: a chunk is aligned to its size, so it begins there, and not at 0.
@@ -181,7 +228,7 @@ unsafe fn header<'a>(chunk: NonNull<Chunk>) -> &'a Header {
 ///
 /// # Safety
 ///
-/// The share is the caller's: 1 for a piece, `LEFT` less what was given for the thread.
+/// The share is the caller's: 1 for a piece, `LEFT` less what was given for the bump.
 unsafe fn give_back(chunk: NonNull<Chunk>, share: u32) {
     // SAFETY: the chunk is not freed before this share is given back.
     let header = unsafe { header(chunk) };

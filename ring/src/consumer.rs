@@ -333,9 +333,6 @@ impl Drain<'_> {
         if !record.reply.status().is_terminal() && !room(run.cost + record.frame_cost()) {
             record.reply = Reply::overflow(record.reply.status());
         }
-        if record.reply.is_piece() && !shard.ledger.has_room_for_pieces(shard.index, run.cost) {
-            record.reply = record.reply.detached();
-        }
         let (sid, terminal, ends) = (record.sid, record.reply.status().is_terminal(), record.reply.ends());
         counters.delivered.add(1);
         run.cost += record.frame_cost();

@@ -8,9 +8,6 @@ use crossbeam::utils::CachePadded;
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// What part of the limit frames that are cut from chunks may be charged.
-const PIECES: u64 = 64;
-
 /// The accounts of a runtime.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -49,13 +46,6 @@ impl Ledger {
     /// Whether `bytes` more would stay within what overflow queues may use.
     pub(crate) fn has_room_to_spill(&self, shard: usize, bytes: u64) -> bool {
         self.is_within(self.limit / 2, self.share / 2, shard, bytes)
-    }
-
-    /// Whether `bytes` more would stay within what may be held by more memory than it is charged for: a frame that is cut from a
-    /// chunk holds all of it.
-    #[inline]
-    pub(crate) fn has_room_for_pieces(&self, shard: usize, bytes: u64) -> bool {
-        self.is_within(self.limit / PIECES, self.share / PIECES, shard, bytes)
     }
 
     #[inline]

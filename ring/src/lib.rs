@@ -96,6 +96,7 @@ pub mod internals {
         producer::{NotPushed, Producer},
     };
     pub use crate::{
+        bump::Bumps,
         region::Region,
         ring::{Armed, Cell, Published, Ring},
     };

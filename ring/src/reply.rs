@@ -1,7 +1,7 @@
 //! One result: a status and bytes, 48 bytes in all, moved from cell to slot to caller.
 //!
-//! Up to [`INLINE`] bytes travel inside. Longer ones are copied once by the producer, however far the result travels: into a chunk of
-//! its thread's (`bump.rs`), or into an allocation that becomes the caller's `Vec<u8>`.
+//! Up to [`INLINE`] bytes travel inside. Longer ones are copied by the producer, and stay where they are however far the result travels:
+//! in a chunk of the shard's (`bump.rs`), or in an allocation that becomes the caller's `Vec<u8>`.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use std::{
 
 use nylon_ring::NrStatus;
 
-use crate::bump;
+use crate::bump::{self, Bumps};
 
 /// The most bytes that travel without an allocation.
 pub const INLINE: usize = 40;
@@ -46,7 +46,7 @@ union Data {
     heap: Heap,
 }
 
-/// Bytes on the heap: the parts of a `Vec<u8>`, or a piece that was cut by [`bump::copy`]. Plain words, owned by their reply.
+/// Bytes on the heap: the parts of a `Vec<u8>`, or a piece that was cut by [`Bumps::copy`]. Plain words, owned by their reply.
 #[derive(Clone, Copy)]
 struct Heap {
     bytes: NonNull<u8>,
@@ -77,11 +77,12 @@ impl Reply {
 
     /// The same, for another thread: the bytes may be cut from a chunk of memory that is shared with others (`bump.rs`), and lives
     /// until the last of them is dropped. Then [`into_vec`](Self::into_vec) copies.
+    #[doc(hidden)]
     #[inline]
-    pub fn cut(status: NrStatus, bytes: &[u8]) -> Option<Self> {
+    pub fn cut(bumps: &Bumps, status: NrStatus, bytes: &[u8]) -> Option<Self> {
         let piece = || {
             let len = bytes.len();
-            let bytes = if len <= bump::LONGEST { bump::copy(bytes)? } else { return None };
+            let bytes = if len <= bump::LONGEST { bumps.copy(bytes)? } else { return None };
             Some(Self::on_heap(status as u32, Heap { bytes, len, capacity: 0 }))
         };
         Self::short(status, bytes).or_else(piece).or_else(|| Self::long(status as u32, bytes))
@@ -156,21 +157,6 @@ impl Reply {
     #[inline]
     pub(crate) fn is_credited(&self) -> bool {
         self.status == CREDITED
-    }
-
-    /// Whether its bytes are cut from a chunk.
-    #[inline]
-    pub(crate) fn is_piece(&self) -> bool {
-        self.heap().is_some_and(|heap| heap.capacity == 0)
-    }
-
-    /// The same with bytes of its own, if there is memory for them.
-    #[cold]
-    pub(crate) fn detached(self) -> Self {
-        match Self::long(self.status, &self) {
-            Some(own) => own,
-            None => self,
-        }
     }
 
     /// The reply that stands for one of status `status` that could not be kept.
@@ -350,13 +336,14 @@ mod tests {
 
     #[test]
     fn frames_in_a_row_keep_their_bytes_wherever_they_lie() {
+        let bumps = Bumps::new();
         let frame = |len| {
             let bytes: Vec<u8> = (0..len).map(|i| (i + len) as u8).collect();
-            (Reply::cut(NrStatus::Ok, &bytes).unwrap(), bytes)
+            (Reply::cut(&bumps, NrStatus::Ok, &bytes).unwrap(), bytes)
         };
         let lengths = [40, 41, 64, bump::LONGEST, bump::LONGEST + 1];
         let frames: Vec<_> = (0..60).map(|i| frame(lengths[i % lengths.len()])).collect();
-        assert!(frames.iter().filter(|(reply, _)| reply.is_piece()).count() > 30);
+        assert!(frames.iter().filter(|(reply, _)| reply.heap().is_some_and(|heap| heap.capacity == 0)).count() > 30);
         // Another thread drops half of them, so that some of the chunks are used again.
         let (kept, dropped): (Vec<_>, Vec<_>) = frames.into_iter().enumerate().partition(|(i, _)| i % 2 == 0);
         std::thread::spawn(move || dropped.iter().for_each(|(_, (reply, bytes))| assert_eq!(&**reply, &**bytes)))

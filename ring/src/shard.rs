@@ -29,6 +29,7 @@ use crossbeam::utils::CachePadded;
 use nylon_ring::NrStatus;
 
 use crate::{
+    bump::Bumps,
     consumer::{Chore, Consumer, Held, Then},
     deadlines::Deadlines,
     doorbell::{Doorbell, DoorbellKind},
@@ -64,6 +65,7 @@ pub(crate) struct Shard {
     pub(crate) consumer: UnsafeCell<Consumer>,
     pub(crate) slab: Slab,
     pub(crate) kept: Kept,
+    pub(crate) bumps: Bumps,
     pub(crate) deadlines: Deadlines,
     /// How many frames that were sent against credit a stream may have on their way.
     pub(crate) window: u64,
@@ -141,6 +143,7 @@ impl Shard {
             token: Token::new(),
             consumer: UnsafeCell::new(Consumer::default()),
             kept: Kept::new(config.slots),
+            bumps: Bumps::new(),
             deadlines: Deadlines::default(),
             window: config.window,
             slab: Slab::new(config.slots, |slot| first_generation(&config, slot))?,
@@ -183,7 +186,7 @@ impl Shard {
         } else if stays_here() {
             Reply::copy(status, bytes)
         } else {
-            Reply::cut(status, bytes)
+            Reply::cut(&self.bumps, status, bytes)
         };
         reply.unwrap_or_else(|| Reply::overflow(status))
     }

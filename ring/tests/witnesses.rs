@@ -403,27 +403,42 @@ fn an_answer_given_inside_becomes_its_vector() {
 }
 
 #[test]
-fn many_frames_that_wait_have_memory_of_their_own() {
-    let runtime = small(64, 2).buffer_limit(64 << 10).build().unwrap();
-    let mut stream = runtime.open_stream(0).unwrap();
-    for _ in 0..50 {
-        runtime.send(stream.sid(), NrStatus::Ok, &[7; 100]);
-    }
+fn results_hold_few_chunks() {
+    let runtime = small(1024, 512).build().unwrap();
+    let calls: Vec<_> = (0..400).map(|_| runtime.open(0).unwrap()).collect();
+    let before = LIVE[2].load(Relaxed);
+    // Four of these fill a chunk. Other tests may have one or two meanwhile.
+    calls.iter().for_each(|call| runtime.send(call.sid(), NrStatus::Ok, &[7; 4000]));
+    let chunks = LIVE[2].load(Relaxed) - before;
+    assert!((60..70).contains(&chunks), "{chunks} chunks");
     drain(&runtime, 0);
-    let own: Vec<bool> = (0..50).map(|_| is_own(stream.try_next().unwrap().unwrap())).collect();
-    assert_eq!((own[0], own[49]), (false, true), "{own:?}");
+    let own = calls.into_iter().map(|mut call| is_own(call.try_take().unwrap().unwrap())).filter(|own| *own).count();
+    assert_eq!(own, 400 - 4 * 64);
+    let mut call = runtime.open(0).unwrap();
+    runtime.send(call.sid(), NrStatus::Ok, &[7; 4000]);
+    assert!(!is_own(call.try_take().unwrap().unwrap()), "chunks are not used again");
+    drop(call);
+    drop(runtime);
+    let left = LIVE[2].load(Relaxed) - before;
+    assert!(left < 5, "{left} chunks");
 }
 
 #[test]
-fn a_thread_keeps_few_chunks() {
-    // A thread of its own, and four of these fill a chunk. Other tests may have one or two meanwhile.
-    let kept = thread::spawn(|| {
-        let before = LIVE[2].load(Relaxed);
-        drop((0..400).map(|_| Reply::cut(NrStatus::Ok, &[7; 4000])).collect::<Vec<_>>());
-        LIVE[2].load(Relaxed) - before
-    });
-    let kept = kept.join().unwrap();
-    assert!((10..30).contains(&kept), "{kept} chunks");
+fn a_result_that_is_kept_holds_one_chunk() {
+    let runtime = small(1024, 512).build().unwrap();
+    let send = |_| {
+        let call = runtime.open(0).unwrap();
+        runtime.send(call.sid(), NrStatus::Ok, &[7; 4000]);
+        call
+    };
+    let mut calls: Vec<_> = (0..4 * 64).map(send).collect();
+    let kept = calls[0].try_take();
+    drop(calls);
+    drain(&runtime, 0);
+    // The first of these finds its chunk in use, and the next one the second chunk.
+    let more: Vec<bool> = (0..3).map(send).map(|mut call| is_own(call.try_take().unwrap().unwrap())).collect();
+    assert_eq!(more, [true, false, false]);
+    drop(kept);
 }
 
 // --- the end ---
