@@ -190,10 +190,11 @@ impl Bumps {
     /// A copy of `bytes`, at most [`LONGEST`], for [`free`]. `None` when others are at it, and when there is no memory.
     pub(crate) fn copy(&self, bytes: &[u8]) -> Option<NonNull<u8>> {
         debug_assert!(bytes.len() <= LONGEST);
-        let first = if BUMPS == 1 { 0 } else { seat::hash_of_thread() };
+        // Loom wants executions that are alike.
+        let first = if cfg!(nylon_loom) { 0 } else { seat::hash_of_thread() };
         // Ordering: Acquire; pairs with [let go].
         let is_free = |bump: &&CachePadded<Bump>| !bump.taken.swap(true, Ordering::Acquire);
-        let bump = [first, first + 1].iter().map(|at| &self.0[at % BUMPS]).find(is_free)?;
+        let bump = [first, first + 1].into_iter().map(|at| self.0.get(at).unwrap_or(&self.0[0])).find(is_free)?;
         // SAFETY: `taken` was set by this thread (1); the reference ends with the closure. An allocator that sends results finds the
         // bump taken.
         let piece = bump.chunks.with_mut(|chunks| unsafe { &mut *chunks }.cut(bytes));

@@ -39,11 +39,11 @@ fn here() -> usize {
     HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
-/// A number that differs from thread to thread, mostly.
+/// A number from 0 to 3 that differs from thread to thread, mostly.
 #[inline]
 pub(crate) fn hash_of_thread() -> usize {
     // Fibonacci hashing (Knuth, vol. 3, 6.4): addresses of this kind differ by multiples of large powers of two.
-    ((here() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+    ((here() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62) as usize
 }
 
 /// The most slots that are kept.
