@@ -187,7 +187,7 @@ impl Bumps {
         Self(std::array::from_fn(bump))
     }
 
-    /// A copy of `bytes`, at most [`LONGEST`], for [`free`]. `None` when others are at it, and when there is no memory.
+    /// A copy of `bytes`, at most [`LONGEST`], for [`free`]. `None` when others are at it, when all chunks are held, or there is no memory.
     pub(crate) fn copy(&self, bytes: &[u8]) -> Option<NonNull<u8>> {
         debug_assert!(bytes.len() <= LONGEST);
         // Loom wants executions that are alike.
