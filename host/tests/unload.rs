@@ -148,7 +148,7 @@ async fn not_under_a_handle_function_that_blocks() {
         let host = host.clone();
         move || block_on(ask(&host, "/block"))
     });
-    until("the call to begin", || host.metrics().in_flight == 1).await;
+    until("the call to begin", || seen.blocked.load(SeqCst) == 1).await;
     host.shutdown(Duration::ZERO).await.unwrap_err();
     drop(host);
     assert!(seen.sees_the_library());

@@ -129,7 +129,7 @@ fn times_of_one_call_in_four() {
             block_on(ask(&host, "/block")).unwrap()
         }
     });
-    block_on(until("the call", || host.in_flight().iter().any(|call| call.in_handle)));
+    block_on(until("the call", || seen.blocked.load(SeqCst) == 1));
     thread::sleep(10 * PERIOD);
     seen.release.store(1, SeqCst);
     assert_eq!(caller.join().unwrap(), "late");

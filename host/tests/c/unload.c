@@ -23,7 +23,7 @@
 #include <string.h>
 #include <time.h>
 
-/* As in tests/common/unload.rs. */
+/* As in tests/common/witness.rs. */
 typedef struct Witness {
     /* What the plugin saw. */
     atomic_uint asked;     /* calls of `is_quiescent` */
@@ -31,6 +31,7 @@ typedef struct Witness {
     atomic_uint sent_late; /* results sent after `shutdown` */
     atomic_uint destroyed; /* instances */
     atomic_uint unmapped;  /* the library's destructors have run */
+    atomic_uint blocked;   /* calls of /block that have begun */
     /* What it is to do. */
     atomic_uint linger, never, release, sick;
     /* Where its code is. */
@@ -129,7 +130,9 @@ static NrStatus handle(void *plugin_ctx, uint64_t sid, const NrRequest *req, NrB
         return hold(i, sid, true, true);
     }
     if (nr_str_eq(req->path, "/block")) {
-        const Witness *w = atomic_load(&witness);
+        Witness *w = atomic_load(&witness);
+        if (w != NULL)
+            atomic_fetch_add(&w->blocked, 1);
         for (unsigned naps = 0; w != NULL && atomic_load(&w->release) == 0 && naps < 60000; naps++)
             nap();
         send(i, sid, NR_STATUS_OK, "late");

@@ -22,6 +22,7 @@ pub struct Witness {
     pub sent_late: AtomicU32,
     pub destroyed: AtomicU32,
     pub unmapped: AtomicU32,
+    pub blocked: AtomicU32,
     pub linger: AtomicU32,
     pub never: AtomicU32,
     pub release: AtomicU32,
