@@ -2,6 +2,9 @@
 
 use tokio::runtime::{Builder, Runtime};
 
+/// The body of a request that has none.
+pub const NOTHING: &[u8] = b"";
+
 /// The runtime that the host's callers run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {

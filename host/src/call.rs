@@ -6,22 +6,22 @@
 use std::{
     future::Future,
     marker::PhantomData,
-    mem,
+    mem::{self, ManuallyDrop},
     pin::Pin,
     task::{Context as TaskContext, Poll, ready},
     time::Instant,
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::{Reply, Waiting};
+use nylon_ring_runtime::{self as ring, Reply};
 
 use crate::{
-    admission::Place,
+    admission,
     context::Context,
     deadline::{Bounds, CallOptions, Due, is_past},
     error::NylonRingHostError,
     host::Inner,
-    request::Request,
+    request::{Request, Room},
     seats::Insurance,
     trace::CallSpan,
 };
@@ -34,27 +34,41 @@ pub(crate) struct Call<'a, R, P> {
     payload: PhantomData<fn() -> P>,
 }
 
-#[repr(u8)] // a tag of its own: `Answered` is found at once when the call is dropped
+#[repr(u8)] // a tag of its own: `Resolved` is found at once when the call is dropped
 enum Stage<'a, R> {
     /// Not polled yet.
     Request(R),
     /// Waits for a place among those in flight.
-    Queued(Box<Queued<'a, R>>),
+    Queued(Apart<Box<Queued<'a, R>>>),
     /// The plugin has it, and the request is dropped: `handle` copied what it wants.
-    Answer(Answer),
-    /// The answer, until it is taken.
-    Answered(Option<Reply>),
+    Answer(Apart<Answer>),
+    /// There is nothing more to come.
+    Resolved,
 }
 
-impl<R> Stage<'_, R> {
-    const RESOLVED: Self = Self::Answered(None);
+/// What is dropped out of line, so that to drop a call that is resolved is a look at its stage.
+struct Apart<T>(ManuallyDrop<T>);
+
+impl<T> Apart<T> {
+    #[inline(always)]
+    fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+}
+
+impl<T> Drop for Apart<T> {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: this is the last use.
+        unsafe { ManuallyDrop::drop(&mut self.0) }
+    }
 }
 
 /// A call that waits for a place.
 struct Queued<'a, R> {
     request: R,
     deadline: Option<Instant>,
-    entering: Pin<Box<dyn Future<Output = Result<Place, NylonRingHostError>> + Send + 'a>>,
+    entering: Pin<Box<dyn Future<Output = Result<admission::Place, NylonRingHostError>> + Send + 'a>>,
 }
 
 impl<'a, R, P> Call<'a, R, P> {
@@ -67,14 +81,14 @@ impl<'a, R, P> Call<'a, R, P> {
 impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
     type Output = Result<(NrStatus, P), NylonRingHostError>;
 
-    // Small, so that it is inlined: what `advance` finds stays in the stage, and is read there by whoever wants it.
-    #[inline]
+    // Always inlined: the answer is written into this frame by whoever gives it, and read here by whoever wants it.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if let Err(error) = ready!(self.advance(cx)) {
+        let mut place = None;
+        if let Err(error) = ready!(self.advance(cx, &mut place)) {
             return Poll::Ready(Err(*error));
         }
-        let Stage::Answered(answer) = &mut self.stage else { return Poll::Ready(Err(NylonRingHostError::Closed)) };
-        match Reply::take(answer) {
+        match Reply::take(&mut place) {
             Some(reply) => Poll::Ready(Ok((reply.status(), reply.into()))),
             None => Poll::Ready(Err(NylonRingHostError::Closed)),
         }
@@ -82,87 +96,91 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
 }
 
 impl<R: Request + Unpin, P> Call<'_, R, P> {
-    /// Takes the call to `Answered`, or to an error. That is boxed, so that what this returns goes through a register.
+    /// Takes the call to its end, with the answer in `place`, or to an error. That is boxed, so that what this returns goes through
+    /// a register.
     #[inline(never)]
-    fn advance(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Box<NylonRingHostError>>> {
+    fn advance(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        place: &mut Option<Reply>,
+    ) -> Poll<Result<(), Box<NylonRingHostError>>> {
         let host = self.host;
         match &self.stage {
             // The straight way: neither deadline nor limit.
-            Stage::Request(request) if self.options.due.is_none() && host.is_unbounded() => {
-                let mut pending = host.open().map_err(Box::new)?;
-                let sid = pending.sid();
+            Stage::Request(request) if host.is_plain & self.options.due.is_none() => {
+                let mut call = host.open().map_err(Box::new)?;
+                let sid = call.sid();
                 let span = CallSpan::open(host.context, sid, request);
-                let handled = {
+                let mut room = Room::default();
+                let handled = request.abi(&mut room).map(|abi| {
                     let _entered = span.enter();
-                    request.with_abi(|abi| pending.inline(|| host.plugin.handle(sid, abi)))
-                };
+                    call.inline(place, || host.plugin.handle(sid, abi))
+                });
                 if let Err(error) = host.accepted(handled) {
-                    self.stage = Stage::RESOLVED;
-                    pending.refuse();
+                    self.stage = Stage::Resolved;
+                    call.refuse(place);
                     return Poll::Ready(Err(Box::new(error)));
                 }
-                match pending.take_or_wait() {
-                    Ok(answer) => return Poll::Ready(self.answered(answer.map_err(NylonRingHostError::waiting))),
-                    Err(pending) => {
-                        let answer = Answer { context: host.context, pending, insurance: None, bounds: None, span };
-                        self.stage = Stage::Answer(answer);
-                    }
+                if let Some(outcome) = call.take_delivered(place) {
+                    self.stage = Stage::Resolved;
+                    return Poll::Ready(outcome.map_err(|error| Box::new(NylonRingHostError::waiting(error))));
                 }
+                let answer = Answer { context: host.context, call, insurance: None, bounds: None, span };
+                self.stage = Stage::Answer(Apart::new(answer));
             }
             Stage::Request(_) | Stage::Queued(_) => {
-                if let Some(answer) = ready!(self.poll_bounded(cx)) {
-                    return Poll::Ready(self.answered(answer));
+                if let Some(outcome) = ready!(self.poll_bounded(cx, place)) {
+                    return Poll::Ready(self.resolved(outcome));
                 }
             }
             _ => {}
         }
         let Stage::Answer(answer) = &mut self.stage else { return Poll::Ready(Ok(())) };
-        let answer = ready!(answer.poll(cx));
-        Poll::Ready(self.answered(answer))
+        let outcome = ready!(answer.0.poll(cx, place));
+        Poll::Ready(self.resolved(outcome))
     }
 
-    /// Keeps an answer until it is taken.
     #[inline(always)]
-    fn answered(&mut self, answer: Result<Reply, NylonRingHostError>) -> Result<(), Box<NylonRingHostError>> {
-        let (reply, outcome) = match answer {
-            Ok(reply) => (Some(reply), Ok(())),
-            Err(error) => (None, Err(Box::new(error))),
-        };
-        self.stage = Stage::Answered(reply);
-        outcome
+    fn resolved(&mut self, outcome: Result<(), NylonRingHostError>) -> Result<(), Box<NylonRingHostError>> {
+        self.stage = Stage::Resolved;
+        outcome.map_err(Box::new)
     }
 
-    /// Hands over a call that has a deadline or needs a place, as soon as it has one; returns its answer, if it has come.
+    /// Hands over a call that has a deadline or needs a place, as soon as it has one; says whether its answer has come.
     #[inline(never)]
-    fn poll_bounded(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Result<Reply, NylonRingHostError>>> {
+    fn poll_bounded(
+        &mut self,
+        cx: &mut TaskContext<'_>,
+        place: &mut Option<Reply>,
+    ) -> Poll<Option<Result<(), NylonRingHostError>>> {
         let host = self.host;
         if let Stage::Request(_) = &self.stage {
             let deadline = host.due(self.options).and_then(Due::deadline);
             if is_past(deadline) {
-                self.stage = Stage::RESOLVED;
+                self.stage = Stage::Resolved;
                 return Poll::Ready(Some(Err(host.context.timed_out())));
             }
-            let place = match &host.admission {
+            let entered = match &host.admission {
                 None => Ok(None),
                 Some(admission) => admission.try_enter(),
             };
-            let Stage::Request(request) = mem::replace(&mut self.stage, Stage::RESOLVED) else {
+            let Stage::Request(request) = mem::replace(&mut self.stage, Stage::Resolved) else {
                 return Poll::Ready(Some(Err(NylonRingHostError::Closed)));
             };
-            match (place, &host.admission) {
+            match (entered, &host.admission) {
                 (Err(error), _) => return Poll::Ready(Some(Err(error))),
                 (Ok(None), Some(admission)) => {
                     let entering = Box::pin(admission.enter(deadline));
-                    self.stage = Stage::Queued(Box::new(Queued { request, deadline, entering }));
+                    self.stage = Stage::Queued(Apart::new(Box::new(Queued { request, deadline, entering })));
                 }
-                (Ok(place), _) => return Poll::Ready(self.hand_over(&request, deadline, place)),
+                (Ok(entered), _) => return Poll::Ready(self.hand_over(&request, deadline, entered, place)),
             }
         }
         let Stage::Queued(queued) = &mut self.stage else { return Poll::Ready(None) };
-        let place = ready!(queued.entering.as_mut().poll(cx));
-        let Stage::Queued(queued) = mem::replace(&mut self.stage, Stage::RESOLVED) else { return Poll::Ready(None) };
-        Poll::Ready(match place {
-            Ok(place) => self.hand_over(&queued.request, queued.deadline, place),
+        let entered = ready!(queued.0.entering.as_mut().poll(cx));
+        let Stage::Queued(queued) = mem::replace(&mut self.stage, Stage::Resolved) else { return Poll::Ready(None) };
+        Poll::Ready(match entered {
+            Ok(entered) => self.hand_over(&queued.0.request, queued.0.deadline, entered, place),
             Err(NylonRingHostError::Timeout) => Some(Err(host.context.timed_out())),
             Err(error) => Some(Err(error)),
         })
@@ -172,35 +190,36 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         &mut self,
         request: &R,
         deadline: Option<Instant>,
-        place: Place,
-    ) -> Option<Result<Reply, NylonRingHostError>> {
+        entered: admission::Place,
+        place: &mut Option<Reply>,
+    ) -> Option<Result<(), NylonRingHostError>> {
         let host = self.host;
-        let mut pending = match host.open() {
-            Ok(pending) => pending,
+        let mut call = match host.open() {
+            Ok(call) => call,
             Err(error) => return Some(Err(error)),
         };
-        let sid = pending.sid();
+        let sid = call.sid();
         if let Some(deadline) = deadline {
             host.context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(host.context, sid, request);
-        let handled = {
+        let mut room = Room::default();
+        let handled = request.abi(&mut room).map(|abi| {
             let _entered = span.enter();
-            request.with_abi(|abi| pending.inline(|| host.handle(sid, abi)))
-        };
+            call.inline(place, || host.handle(sid, abi))
+        });
         if let Err(error) = host.accepted(handled) {
-            pending.refuse();
+            call.refuse(place);
             return Some(Err(error));
         }
-        match pending.take_or_wait() {
+        if let Some(outcome) = call.take_delivered(place) {
             // It may have come too late: `handle` took its time.
-            Ok(answer) => Some(host.context.in_time(deadline, answer)),
-            Err(pending) => {
-                let bounds = Bounds::new(deadline, place);
-                self.stage = Stage::Answer(Answer { context: host.context, pending, insurance: None, bounds, span });
-                None
-            }
+            return Some(host.context.in_time(deadline, outcome));
         }
+        let bounds = Bounds::new(deadline, entered);
+        let answer = Answer { context: host.context, call, insurance: None, bounds, span };
+        self.stage = Stage::Answer(Apart::new(answer));
+        None
     }
 }
 
@@ -208,23 +227,23 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
 #[derive(Debug)]
 struct Answer {
     context: &'static Context,
-    pending: Waiting<'static>,
+    call: ring::Call<'static>,
     insurance: Option<Insurance>,
-    /// Dropped after `pending`.
+    /// Dropped after `call`.
     bounds: Option<Box<Bounds>>,
     span: CallSpan,
 }
 
 impl Answer {
     #[inline]
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, NylonRingHostError>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>, place: &mut Option<Reply>) -> Poll<Result<(), NylonRingHostError>> {
         let polled = {
             let _entered = self.span.enter();
-            Pin::new(&mut self.pending).poll(cx)
+            self.call.poll_into(cx, place)
         };
-        if let Poll::Ready(result) = polled {
+        if let Poll::Ready(outcome) = polled {
             let deadline = self.bounds.as_ref().and_then(|bounds| bounds.deadline);
-            return Poll::Ready(self.context.in_time(deadline, result));
+            return Poll::Ready(self.context.in_time(deadline, outcome));
         }
         if let Some(bounds) = &mut self.bounds
             && bounds.poll(cx)?.is_ready()
@@ -233,7 +252,7 @@ impl Answer {
             return Poll::Ready(Err(self.context.timed_out()));
         }
         let seats = &self.context.seats;
-        seats.ensure_served(self.context, self.pending.shard(), cx.waker(), &mut self.insurance)?;
+        seats.ensure_served(self.context, self.call.shard(), cx.waker(), &mut self.insurance)?;
         Poll::Pending
     }
 }
@@ -241,8 +260,8 @@ impl Answer {
 impl Drop for Answer {
     #[inline]
     fn drop(&mut self) {
-        if self.pending.is_open() {
-            self.context.seats.ensure_drained(self.context, self.pending.shard());
+        if self.call.is_open() {
+            self.context.seats.ensure_drained(self.context, self.call.shard());
         }
     }
 }

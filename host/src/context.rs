@@ -17,7 +17,7 @@
 use std::{ffi::c_void, time::Instant};
 
 use nylon_ring::{NrHostApi, NrHostVTable, NrStatus};
-use nylon_ring_runtime::{Counter, Reply, Runtime, RuntimeError};
+use nylon_ring_runtime::{Counter, Runtime, RuntimeError};
 
 use crate::{
     callbacks, clock::Clock, deadline::is_past, error::NylonRingHostError, extensions::buffer::Buffers, idle::Idle,
@@ -129,20 +129,20 @@ impl Context {
         self.runtime.set_deadline(sid, self.clock.at(deadline));
     }
 
-    /// The answer of a call that took it now; an error, and counted, if its deadline has passed.
+    /// The outcome of a call that took its answer now; an error, and counted, if its deadline has passed.
     #[inline]
     pub(crate) fn in_time(
         &self,
         deadline: Option<Instant>,
-        answer: Result<Reply, RuntimeError>,
-    ) -> Result<Reply, NylonRingHostError> {
+        outcome: Result<(), RuntimeError>,
+    ) -> Result<(), NylonRingHostError> {
         if is_past(deadline) {
-            if !matches!(answer, Err(RuntimeError::Closed)) {
+            if !matches!(outcome, Err(RuntimeError::Closed)) {
                 self.late.count();
             }
             return Err(self.timed_out());
         }
-        answer.map_err(NylonRingHostError::waiting)
+        outcome.map_err(NylonRingHostError::waiting)
     }
 
     /// A call whose deadline has passed, counted.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use nylon_ring::NrStatus;
-use nylon_ring_runtime::{Pending, Reply};
+use nylon_ring_runtime::{self as ring, Reply};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     offers::{Health, Offers},
     payload::Payload,
     publish::{Publisher, Publishing},
-    request::{AbiRequest, HighLevelRequest, Request, RequestView},
+    request::{AbiRequest, HighLevelRequest, Request, RequestView, Room},
     shutdown,
     stream::StreamReceiver,
     trace::CallSpan,
@@ -77,6 +77,9 @@ pub(crate) struct Inner {
     watchdog: Option<Arc<Watchdog>>,
     /// What times `handle`, if anything does.
     clock: Option<HandleClock>,
+    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else, and `handle` is neither timed nor
+    /// watched. One look for all of it: the compiler takes what lies behind several for rarely used.
+    pub(crate) is_plain: bool,
     /// Set when a shutdown has run its course.
     pub(crate) shut_down: OnceCell<()>,
     /// Who writes about the host for other processes, if anybody does.
@@ -96,6 +99,8 @@ impl NylonRingHost {
         let LoadedPlugin { path, name, version, plugin } = loaded;
         let offers = Offers::look_up(|id| plugin.extension(id));
         let shut_down = OnceCell::new();
+        let clock = time_handles.and_then(HandleClock::new);
+        let is_plain = due.is_none() && admission.is_none() && clock.is_none() && watchdog.is_none();
         let inner = Inner {
             context,
             plugin,
@@ -107,7 +112,8 @@ impl NylonRingHost {
             offers,
             unload,
             watchdog,
-            clock: time_handles.and_then(HandleClock::new),
+            clock,
+            is_plain,
             shut_down,
             publisher: OnceLock::new(),
         };
@@ -350,9 +356,9 @@ pub(crate) type Handled = Result<Result<(), Refusal>, Box<NylonRingHostError>>;
 
 impl Inner {
     #[inline(always)]
-    pub(crate) fn open(&self) -> Result<Pending<'static>, NylonRingHostError> {
+    pub(crate) fn open(&self) -> Result<ring::Call<'static>, NylonRingHostError> {
         let context = self.context;
-        context.runtime.open(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)
+        context.runtime.open_call(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)
     }
 
     /// Whether the plugin took a call; if not, the call is to be closed.
@@ -372,13 +378,6 @@ impl Inner {
             self.context.unknown_status.count();
         }
         refusal.into()
-    }
-
-    /// Whether a call has neither a deadline nor to wait for a place, if it says nothing else, and `handle` is neither timed
-    /// nor watched.
-    #[inline(always)]
-    pub(crate) fn is_unbounded(&self) -> bool {
-        self.due.is_none() && self.admission.is_none() && self.clock.is_none() && self.watchdog.is_none()
     }
 
     /// Hands a request to the plugin, watched and timed as it is to be.
@@ -425,10 +424,11 @@ impl Inner {
             context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(context, sid, &request);
-        let handled = {
+        let mut room = Room::default();
+        let handled = request.abi(&mut room).map(|abi| {
             let _entered = span.enter();
-            request.with_abi(|abi| receiver.inline(|| self.handle(sid, abi)))
-        };
+            receiver.inline(|| self.handle(sid, abi))
+        });
         if let Err(error) = self.accepted(handled) {
             receiver.refuse();
             return Err(error);

@@ -1,8 +1,7 @@
 //! Requests: an owned form, a borrowed form, and the ABI's view of both.
 //!
-//! The ABI's view borrows all it points to. It is built on the stack (up to [`INLINE_HEADERS`] headers), lives for
-//! one closure call, and is handed out as an [`AbiRequest`], which cannot be made elsewhere: whoever holds one holds
-//! live memory.
+//! The ABI's view borrows all it points to. It is built in a [`Room`] of the caller's (up to [`INLINE_HEADERS`] headers without an
+//! allocation), and handed out as an [`AbiRequest`], which cannot be made elsewhere: whoever holds one holds live memory.
 
 use std::{fmt, marker::PhantomData, ptr};
 
@@ -92,13 +91,21 @@ pub(crate) trait Request {
     #[cfg(feature = "tracing")]
     fn path(&self) -> &str;
 
-    /// Runs `f` on the ABI's view of this request.
+    /// The ABI's view of this request, built in `room`.
     ///
     /// # Errors
     ///
-    /// [`NylonRingHostError::TooLarge`] where a part is longer than the ABI can say; `f` does not run. Boxed, so that what a call
-    /// returns goes through registers.
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>>;
+    /// [`NylonRingHostError::TooLarge`] where a part is longer than the ABI can say. Boxed, so that what a call returns goes
+    /// through registers.
+    fn abi<'a>(&'a self, room: &'a mut Room) -> Result<AbiRequest<'a>, Box<NylonRingHostError>>;
+}
+
+/// Where the ABI's view of a request lies. What is in it means nothing by itself.
+#[derive(Default)]
+pub(crate) struct Room {
+    few: ArrayVec<NrHeader, INLINE_HEADERS>,
+    many: Vec<NrHeader>,
+    request: Option<NrRequest>,
 }
 
 impl Request for HighLevelRequest {
@@ -108,10 +115,10 @@ impl Request for HighLevelRequest {
     }
 
     #[inline(always)]
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>> {
+    fn abi<'a>(&'a self, room: &'a mut Room) -> Result<AbiRequest<'a>, Box<NylonRingHostError>> {
         let headers = self.headers.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         let parts = Parts { method: &self.method, path: &self.path, query: &self.query, body: &self.body };
-        parts.with_headers(headers, f)
+        parts.abi(headers, room)
     }
 }
 
@@ -122,8 +129,8 @@ impl<T: Request> Request for &T {
     }
 
     #[inline(always)]
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>> {
-        (**self).with_abi(f)
+    fn abi<'a>(&'a self, room: &'a mut Room) -> Result<AbiRequest<'a>, Box<NylonRingHostError>> {
+        (**self).abi(room)
     }
 }
 
@@ -134,9 +141,9 @@ impl Request for RequestView<'_> {
     }
 
     #[inline(always)]
-    fn with_abi<R>(&self, f: impl FnOnce(AbiRequest<'_>) -> R) -> Result<R, Box<NylonRingHostError>> {
+    fn abi<'a>(&'a self, room: &'a mut Room) -> Result<AbiRequest<'a>, Box<NylonRingHostError>> {
         let parts = Parts { method: self.method, path: self.path, query: self.query, body: self.body };
-        parts.with_headers(self.headers.iter().copied(), f)
+        parts.abi(self.headers.iter().copied(), room)
     }
 }
 
@@ -150,38 +157,29 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     #[inline(always)]
-    fn with_headers<R>(
+    fn abi(
         self,
         headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-        f: impl FnOnce(AbiRequest<'_>) -> R,
-    ) -> Result<R, Box<NylonRingHostError>> {
-        let mut inline = ArrayVec::<_, INLINE_HEADERS>::new();
-        let heap;
-        let views = if headers.len() == 0 {
-            &[]
-        } else if headers.len() <= INLINE_HEADERS {
-            for (key, value) in headers {
-                // Never full: the iterator is no longer than it says.
-                inline.try_push(header(key, value)?).map_err(|_| self.too_large(INLINE_HEADERS))?;
-            }
-            inline.as_slice()
-        } else {
-            heap = on_the_heap(headers)?;
-            heap.as_slice()
-        };
-        self.with_views(views, f)
-    }
-
-    #[inline(always)]
-    fn with_views<R>(
-        self,
-        headers: &[NrHeader],
-        f: impl FnOnce(AbiRequest<'_>) -> R,
-    ) -> Result<R, Box<NylonRingHostError>> {
-        let lengths = self.method.len() | self.path.len() | self.query.len() | headers.len();
-        if lengths > MAX_LEN {
-            return Err(self.too_large(headers.len()));
+        room: &'a mut Room,
+    ) -> Result<AbiRequest<'a>, Box<NylonRingHostError>> {
+        let lengths = [self.method.len(), self.path.len(), self.query.len(), headers.len()];
+        if lengths.iter().fold(0, |all, len| all | len) > MAX_LEN {
+            return Err(too_large(lengths));
         }
+        let headers = match headers.len() {
+            0 => &[],
+            few if few <= INLINE_HEADERS => {
+                for (key, value) in headers {
+                    // Never full: the iterator is no longer than it says.
+                    room.few.try_push(header(key, value)?).map_err(|_| too_large(lengths))?;
+                }
+                room.few.as_slice()
+            }
+            _ => {
+                room.many = on_the_heap(headers)?;
+                room.many.as_slice()
+            }
+        };
         let request = NrRequest {
             path: view(self.path),
             method: view(self.method),
@@ -191,24 +189,19 @@ impl<'a> Parts<'a> {
             _reserved0: 0,
             _reserved1: 0,
         };
-        Ok(f(AbiRequest {
-            request: &request,
+        Ok(AbiRequest {
+            request: room.request.insert(request),
             path: self.path,
             body: NrBytes::from_slice(self.body),
             borrowed: PhantomData,
-        }))
+        })
     }
+}
 
-    /// Names the longest part: the ABI has the same limit for all.
-    #[cold]
-    fn too_large(&self, headers: usize) -> Box<NylonRingHostError> {
-        longest([
-            ("method", self.method.len()),
-            ("path", self.path.len()),
-            ("query", self.query.len()),
-            ("header list", headers),
-        ])
-    }
+/// Names the longest part: the ABI has the same limit for all.
+#[cold]
+fn too_large([method, path, query, headers]: [usize; 4]) -> Box<NylonRingHostError> {
+    longest([("method", method), ("path", path), ("query", query), ("header list", headers)])
 }
 
 #[cold]
@@ -249,18 +242,18 @@ mod tests {
 
     #[test]
     fn an_error_names_the_part_that_is_too_long() {
-        let parts = Parts { method: "GET", path: "/", query: "", body: &[] };
         assert!(matches!(
-            *parts.too_large(u32::MAX as usize + 1),
+            *too_large([3, 1, 0, u32::MAX as usize + 1]),
             NylonRingHostError::TooLarge { what: "header list", len: 0x1_0000_0000, limit: u32::MAX }
         ));
     }
 
     #[test]
     fn no_headers_are_a_null_pointer() {
-        let seen = RequestView::default()
-            .with_abi(|abi| (abi.request.headers.is_null(), abi.request.headers_len, abi.body.len));
-        assert!(matches!(seen, Ok((true, 0, 0))));
+        let mut room = Room::default();
+        let request = RequestView::default();
+        let abi = request.abi(&mut room).expect("short enough");
+        assert!(abi.request.headers.is_null() && abi.request.headers_len == 0 && abi.body.len == 0);
     }
 
     #[test]
@@ -281,13 +274,9 @@ mod tests {
                 headers: &headers,
                 body: &owned.body,
             };
-            assert_eq!(read(owned.with_abi(copy)), owned);
-            assert_eq!(read(view.with_abi(copy)), owned);
+            assert_eq!(copy(owned.abi(&mut Room::default()).expect("short enough")), owned);
+            assert_eq!(copy(view.abi(&mut Room::default()).expect("short enough")), owned);
         }
-    }
-
-    fn read(result: Result<HighLevelRequest, Box<NylonRingHostError>>) -> HighLevelRequest {
-        result.expect("short enough")
     }
 
     /// What a plugin does: copies all it was given.

@@ -140,8 +140,8 @@ impl Scope {
     pub(crate) fn keep(&self, reply: Reply) {
         if let RawPlace::Answer(answer) = self.place {
             self.answered.set(true);
-            // SAFETY: see `RawPlace`; this reference ends here.
-            unsafe { *answer = Some(reply) };
+            // SAFETY: see `RawPlace`; there is no answer yet, so nothing is overwritten.
+            unsafe { answer.write(Some(reply)) };
         }
     }
 

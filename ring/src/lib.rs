@@ -77,7 +77,7 @@ pub use crate::{
     doorbell::{Doorbell, DoorbellKind},
     error::RuntimeError,
     metrics::{Counter, InFlight, Metrics},
-    pending::{Pending, Waiting},
+    pending::{Call, Pending},
     reactor::{Reactor, Turn},
     receiver::Receiver,
     reply::{INLINE, Reply},

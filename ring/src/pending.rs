@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use crate::{
@@ -23,16 +23,16 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "dropping it gives the call up"]
 pub struct Pending<'rt> {
-    call: Waiting<'rt>,
+    call: Call<'rt>,
     /// The answer, if this thread gave it itself.
     answer: Option<Reply>,
 }
 
-/// A call that was handed over and has not been answered yet: a [`Pending`] without the place for an answer that its own thread
-/// gives, a third of its size. Resolves to its first result; dropping it gives the call up.
+/// A [`Pending`] without the place for an answer that its own thread gives, a third of its size: whoever opens it lends that place, so
+/// that the answer is written where it is wanted. Dropping it gives the call up.
 #[derive(Debug)]
 #[must_use = "dropping it gives the call up"]
-pub struct Waiting<'rt> {
+pub struct Call<'rt> {
     shard: &'rt Shard,
     slot: &'rt Slot,
     sid: u64,
@@ -41,8 +41,8 @@ pub struct Waiting<'rt> {
 
 impl<'rt> Pending<'rt> {
     #[inline]
-    pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
-        Self { call: Waiting { shard, slot, sid, open: true }, answer: None }
+    pub(crate) fn new(call: Call<'rt>) -> Self {
+        Self { call, answer: None }
     }
 
     /// The sid under which the result must be sent.
@@ -68,11 +68,7 @@ impl<'rt> Pending<'rt> {
     /// anything that another call of the shard is to bring.
     #[inline(always)]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let result = inline_scope::run(self.call.shard, self.call.sid, Place::Answer(&mut self.answer), f);
-        if self.call.open {
-            self.call.slot.set_stage(Stage::HandedOver);
-        }
-        result
+        self.call.inline(&mut self.answer, f)
     }
 
     /// The result, if it is there; looks into the shard's ring first.
@@ -98,25 +94,8 @@ impl<'rt> Pending<'rt> {
     /// As [`try_take`](Self::try_take).
     #[inline(always)]
     pub fn take_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
-        if self.call.open
-            && let Some(reply) = Reply::take(&mut self.answer)
-        {
-            return Some(self.call.take_inline(reply));
-        }
-        self.call.take_delivered()
-    }
-
-    /// As [`take_delivered`](Self::take_delivered); without a result, what waits for it from now on.
-    ///
-    /// # Errors
-    ///
-    /// The call that has no result yet, which is no failure.
-    #[inline(always)]
-    pub fn take_or_wait(mut self) -> Result<Result<Reply, RuntimeError>, Waiting<'rt>> {
-        match self.take_delivered() {
-            Some(result) => Ok(result),
-            None => Err(Waiting { open: std::mem::replace(&mut self.call.open, false), ..self.call }),
-        }
+        let outcome = self.call.take_delivered(&mut self.answer)?;
+        Some(taken(outcome, &mut self.answer))
     }
 
     /// Closes the call at once, because no result will follow: the plugin refused it. A result that came all the same is
@@ -126,16 +105,30 @@ impl<'rt> Pending<'rt> {
     }
 
     fn close(&mut self, keep_leased: bool) {
-        if let Some(answer) = self.answer.take() {
-            // It was sent for a call that is open no more, as far as its caller is concerned.
-            self.call.discharge(&answer);
-            self.call.shard.counters.unknown_at_door.add_shared(1);
-        }
+        self.call.drop_answer(&mut self.answer);
         self.call.close(keep_leased);
     }
 }
 
-impl Waiting<'_> {
+/// The answer out of the place that it was left in.
+#[inline(always)]
+fn taken(outcome: Result<(), RuntimeError>, place: &mut Option<Reply>) -> Result<Reply, RuntimeError> {
+    outcome?;
+    Reply::take(place).ok_or(RuntimeError::Closed)
+}
+
+impl<'rt> Call<'rt> {
+    #[inline(always)]
+    pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
+        Self { shard, slot, sid, open: true }
+    }
+
+    /// The sid under which the result must be sent.
+    #[inline]
+    pub fn sid(&self) -> u64 {
+        self.sid
+    }
+
     /// The shard that the call belongs to.
     #[inline]
     pub fn shard(&self) -> usize {
@@ -148,30 +141,83 @@ impl Waiting<'_> {
         self.open
     }
 
+    /// As [`Pending::inline`]. An answer that `f` gives on this thread is left in `place`, which is to be empty, but it is not the
+    /// caller's before [`take_delivered`](Self::take_delivered) or [`refuse`](Self::refuse) has seen it there: one of them must.
     #[inline(always)]
-    fn take_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
+    pub fn inline<R>(&mut self, place: &mut Option<Reply>, f: impl FnOnce() -> R) -> R {
+        let result = inline_scope::run(self.shard, self.sid, Place::Answer(place), f);
+        if self.open {
+            self.slot.set_stage(Stage::HandedOver);
+        }
+        result
+    }
+
+    /// Whether the result was given inside [`inline`](Self::inline) or has been delivered; then it lies in `place`, which is the one
+    /// that was lent to `inline`, and is the caller's. Leaves the ring to the shard's reactor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pending::try_take`]; then there is nothing in `place`.
+    #[inline(always)]
+    pub fn take_delivered(&mut self, place: &mut Option<Reply>) -> Option<Result<(), RuntimeError>> {
         if !self.open {
             return Some(Err(RuntimeError::Closed));
         }
-        self.slot.is_answered().then(|| self.take())
+        if place.is_some() {
+            return Some(self.take_inline(place));
+        }
+        self.slot.is_answered().then(|| self.take(place))
+    }
+
+    /// As [`Pending::refuse`], with the place that was lent to [`inline`](Self::inline).
+    #[cold]
+    pub fn refuse(mut self, place: &mut Option<Reply>) {
+        self.drop_answer(place);
+        self.close(false);
+    }
+
+    /// Polls for the result, which is left in `place`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pending::try_take`]; then there is nothing in `place`.
+    #[inline]
+    pub fn poll_into(&mut self, cx: &mut Context<'_>, place: &mut Option<Reply>) -> Poll<Result<(), RuntimeError>> {
+        if let Some(outcome) = self.take_delivered(place) {
+            return Poll::Ready(outcome);
+        }
+        self.slot.waker.register(cx.waker());
+        if self.slot.park() {
+            // Nobody else takes it, and a slot that is free must not hold on to a task.
+            drop(self.slot.waker.take());
+            return Poll::Ready(self.take(place));
+        }
+        // Ordering: Relaxed; `Runtime::close` disturbs every slot after it has set the flag: a caller that registered its waker
+        // before is woken, one that registered it after sees the flag.
+        if self.shard.closed.load(Ordering::Relaxed) {
+            return Poll::Ready(self.take_before_closing(place));
+        }
+        Poll::Pending
     }
 
     /// Moves the result out of the answered slot, and frees it.
     #[inline(always)]
-    fn take(&mut self) -> Result<Reply, RuntimeError> {
+    fn take(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
         self.open = false;
         // SAFETY: we opened the slot, it is answered, and `open` says that this is the first time.
-        let reply = unsafe { self.slot.take_result() };
-        self.discharge(&reply);
+        let reply = place.insert(unsafe { self.slot.take_result() });
+        self.discharge(reply);
         drop(self.shard.free_answered(self.slot, self.sid));
-        self.checked(reply)
+        self.checked(place)
     }
 
     /// Closes the call with the answer that this thread gave itself, and frees the slot.
     #[inline(always)]
-    fn take_inline(&mut self, reply: Reply) -> Result<Reply, RuntimeError> {
+    fn take_inline(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
         self.open = false;
-        self.discharge(&reply);
+        if let Some(reply) = place {
+            self.discharge(reply);
+        }
         // The plugin has answered: what it holds of the state is not valid any more.
         let outcome = self.shard.give_up(self.slot, false);
         if outcome == GivenUp::Late {
@@ -180,7 +226,15 @@ impl Waiting<'_> {
             self.slot.answered_inline.add(1);
         }
         self.shard.release_slot(self.slot, self.sid, outcome);
-        self.checked(reply)
+        self.checked(place)
+    }
+
+    /// Drops an answer that this thread gave itself for a call that is open no more, as far as its caller is concerned.
+    fn drop_answer(&self, place: &mut Option<Reply>) {
+        if let Some(answer) = place.take() {
+            self.discharge(&answer);
+            self.shard.counters.unknown_at_door.add_shared(1);
+        }
     }
 
     /// Drops a result that came through the ring after the inline answer. The consumer counted it as delivered, which stands
@@ -202,19 +256,20 @@ impl Waiting<'_> {
     }
 
     #[inline(always)]
-    fn checked(&self, reply: Reply) -> Result<Reply, RuntimeError> {
-        if reply.is_overflow() {
+    fn checked(&self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
+        if place.as_ref().is_some_and(Reply::is_overflow) {
+            *place = None;
             self.shard.counters.overflowed.add_shared(1);
             return Err(RuntimeError::Overflow { limit: self.shard.ledger.limit() });
         }
-        Ok(reply)
+        Ok(())
     }
 
     /// The last look into the ring, when the runtime was closed.
     #[cold]
-    fn take_before_closing(&mut self) -> Result<Reply, RuntimeError> {
+    fn take_before_closing(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
         self.shard.help();
-        self.take_delivered().unwrap_or_else(|| {
+        self.take_delivered(place).unwrap_or_else(|| {
             self.close(true);
             Err(RuntimeError::Closed)
         })
@@ -245,34 +300,8 @@ impl Future for Pending<'_> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        match this.take_delivered() {
-            Some(result) => Poll::Ready(result),
-            None => Pin::new(&mut this.call).poll(cx),
-        }
-    }
-}
-
-impl Future for Waiting<'_> {
-    type Output = Result<Reply, RuntimeError>;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if let Some(result) = this.take_delivered() {
-            return Poll::Ready(result);
-        }
-        this.slot.waker.register(cx.waker());
-        if this.slot.park() {
-            // Nobody else takes it, and a slot that is free must not hold on to a task.
-            drop(this.slot.waker.take());
-            return Poll::Ready(this.take());
-        }
-        // Ordering: Relaxed; `Runtime::close` disturbs every slot after it has set the flag: a caller that registered its waker
-        // before is woken, one that registered it after sees the flag.
-        if this.shard.closed.load(Ordering::Relaxed) {
-            return Poll::Ready(this.take_before_closing());
-        }
-        Poll::Pending
+        let outcome = ready!(this.call.poll_into(cx, &mut this.answer));
+        Poll::Ready(taken(outcome, &mut this.answer))
     }
 }
 
@@ -285,7 +314,7 @@ impl Drop for Pending<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Call<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.open {

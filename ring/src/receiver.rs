@@ -165,7 +165,7 @@ impl<'rt> Receiver<'rt> {
         if let Some(frame) = self.next_delivered() {
             return Poll::Ready(Some(frame));
         }
-        // Ordering: Relaxed; as in `Waiting::poll`.
+        // Ordering: Relaxed; as in `Call::poll_into`.
         if self.shard.closed.load(Ordering::Relaxed) {
             return Poll::Ready(Some(self.take_before_closing()));
         }

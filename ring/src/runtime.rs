@@ -16,7 +16,7 @@ use crate::{
     error::RuntimeError,
     fences,
     ledger::Ledger,
-    pending::Pending,
+    pending::{Call, Pending},
     reactor::Reactor,
     receiver::Receiver,
     seat::Seat,
@@ -230,9 +230,19 @@ impl Runtime {
     /// and whatever setting up the shard may meet when this is its first use.
     #[inline(always)]
     pub fn open(&self, shard: usize) -> Result<Pending<'_>, RuntimeError> {
+        self.open_call(shard).map(Pending::new)
+    }
+
+    /// The same, without a place for an answer that the calling thread gives itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[inline(always)]
+    pub fn open_call(&self, shard: usize) -> Result<Call<'_>, RuntimeError> {
         let shard = self.shard(shard)?;
         let (slot, sid) = shard.open(Kind::Unary)?;
-        Ok(Pending::new(shard, slot, sid))
+        Ok(Call::new(shard, slot, sid))
     }
 
     /// Opens a streaming call on a shard.

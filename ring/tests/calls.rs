@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc,
     },
-    task::Poll,
+    task::{Context, Poll, Waker},
     thread,
 };
 
@@ -141,28 +141,59 @@ fn a_stale_sid_never_reaches_a_later_call() {
 }
 
 #[test]
-fn what_waits_takes_the_place_of_the_call() {
-    let runtime = small(4, 2).build().unwrap();
-    let mut call = runtime.open(0).unwrap();
+fn a_call_whose_answer_goes_where_its_caller_wants_it() {
+    let runtime = small(4, 2).buffer_limit(1 << 20).build().unwrap();
+    let mut place = None;
+    let mut call = runtime.open_call(0).unwrap();
     let sid = call.sid();
-    call.inline(|| runtime.send(sid, NrStatus::Ok, b"at once"));
-    assert_eq!(&call.take_or_wait().expect("it was answered").unwrap()[..], b"at once");
+    assert!(call.is_open() && call.shard() == 0);
+    call.inline(&mut place, || runtime.send(sid, NrStatus::Ok, b"at once"));
+    assert!(matches!(call.take_delivered(&mut place), Some(Ok(()))));
+    assert_eq!(place.take().as_deref(), Some(&b"at once"[..]));
+    assert!(matches!(call.take_delivered(&mut place), Some(Err(RuntimeError::Closed))));
+    assert!(!call.is_open());
 
-    let call = runtime.open(0).unwrap();
+    let mut call = runtime.open_call(0).unwrap();
     let sid = call.sid();
-    let mut waiting = call.take_or_wait().expect_err("it was not answered");
-    assert!(waiting.is_open() && waiting.shard() == 0);
+    call.inline(&mut place, || ());
+    assert!(call.take_delivered(&mut place).is_none() && place.is_none());
     assert_eq!(runtime.metrics().in_flight, 1);
-    assert!(poll_once(&mut waiting).is_pending());
+    let mut poll = |place: &mut _| call.poll_into(&mut Context::from_waker(Waker::noop()), place);
+    assert!(poll(&mut place).is_pending());
     runtime.send(sid, NrStatus::Ok, b"later");
     drain(&runtime, 0);
-    let Poll::Ready(reply) = poll_once(&mut waiting) else { panic!("it was answered") };
-    assert_eq!(&reply.unwrap()[..], b"later");
-    assert!(!waiting.is_open());
+    assert!(matches!(poll(&mut place), Poll::Ready(Ok(()))));
+    assert_eq!(place.take().as_deref(), Some(&b"later"[..]));
 
-    drop(runtime.open(0).unwrap().take_or_wait());
+    // Too much, at once and later: nothing is left in the place.
+    for at_once in [true, false] {
+        let mut call = runtime.open_call(0).unwrap();
+        let sid = call.sid();
+        let large = vec![0; 2 << 20];
+        let send = || runtime.send(sid, NrStatus::Ok, &large);
+        if at_once {
+            call.inline(&mut place, send);
+        } else {
+            send();
+            drain(&runtime, 0);
+        }
+        assert!(matches!(call.take_delivered(&mut place), Some(Err(RuntimeError::Overflow { .. }))));
+        assert!(place.is_none());
+    }
+
+    // Refused all the same.
+    let mut call = runtime.open_call(0).unwrap();
+    let sid = call.sid();
+    call.inline(&mut place, || runtime.send(sid, NrStatus::Ok, &[1; 5000]));
+    assert_eq!(runtime.metrics().buffered, 5000);
+    call.refuse(&mut place);
+    assert!(place.is_none());
     let m = runtime.metrics();
-    assert_eq!((m.in_flight, m.cancelled, m.buffered), (0, 1, 0));
+    assert_eq!((m.in_flight, m.unknown_sid, m.cancelled, m.buffered), (0, 1, 1, 0));
+
+    drop(runtime.open_call(0).unwrap());
+    let m = runtime.metrics();
+    assert_eq!((m.in_flight, m.cancelled, m.buffered), (0, 2, 0));
 }
 
 /// The seed from which slot 0 of shard 0 starts in generation `wanted`: the inverse of the mixing function.

@@ -51,7 +51,7 @@ macro_rules! owned_requests {
                 Ok(path)
             }
 
-            async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+            async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
                 let answer = self.0.call(owned(path, body)).await;
                 let (status, payload) = answer.map_err(Self::failed)?;
                 Ok((status, payload.len()))
@@ -95,7 +95,7 @@ impl Contender for MutexView {
         Ok(path)
     }
 
-    async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
         let answer = self.0.call_view(view(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))

@@ -128,7 +128,7 @@ impl Contender for Floor {
         Ok(path)
     }
 
-    async fn call(&self, path: &&'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
         self.run(path, body, false, |answer| (answer.status, answer.bytes.len())).await
     }
 

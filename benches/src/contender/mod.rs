@@ -58,11 +58,12 @@ pub trait Contender: Clone + Send + Sync + Sized + 'static {
     /// The host knows that the plugin has no such path.
     fn route(&self, path: &'static str) -> Result<Self::Route, BenchError>;
 
-    /// One `GET` of a path without query and headers: the status, and the length of the payload, which is dropped.
+    /// One `GET` of a path without query and headers: the status, and the length of the payload, which is dropped. Route and body lie
+    /// where they were, so that no contender's future starts by reading the parts of one that were written just before.
     fn call(
         &self,
         route: &Self::Route,
-        body: &[u8],
+        body: &&[u8],
     ) -> impl Future<Output = Result<(NrStatus, usize), BenchError>> + Send;
 
     /// The same by the path itself, with the payload itself, as bytes of the caller's own.

@@ -151,7 +151,7 @@ impl<const FAST: bool> Contender for PublicHost<FAST> {
         self.find(path)
     }
 
-    async fn call(&self, route: &PublicRoute, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, route: &PublicRoute, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
         let (status, payload) = route.answer(body).await?;
         Ok((status, payload.len()))
     }

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     BenchError, Contender, memory,
-    work::{Flavour, Shape, Work},
+    work::{Flavour, NOTHING, Shape, Work},
 };
 
 /// When a run is over.
@@ -136,7 +136,7 @@ async fn repeat<C: Contender>(host: &C, work: Work, run: &Run) -> Result<u64, Be
         Work::Unary { path, len } => {
             let route = host.route(path)?;
             loop {
-                let answer = host.call(&route, b"").await?;
+                let answer = host.call(&route, &NOTHING).await?;
                 if answer != (NrStatus::Ok, len) {
                     return Err(C::wrong(path, answer.0, answer.1));
                 }

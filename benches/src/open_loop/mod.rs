@@ -31,7 +31,7 @@ use tokio::sync::Notify;
 use self::pacer::Pacer;
 use crate::{
     BenchError, Contender, drive,
-    work::{Shape, Work},
+    work::{NOTHING, Shape, Work},
 };
 
 /// A request that is issued so long after it was due is late.
@@ -171,7 +171,7 @@ impl<C: Contender> Issuer<C> {
             }
             let (run, host, route, len) = (Arc::clone(&run), self.host.clone(), self.route.clone(), self.len);
             tokio::spawn(async move {
-                let answer = host.call(&route, b"").await;
+                let answer = host.call(&route, &NOTHING).await;
                 run.answered(request, due, answer.is_ok_and(|answer| answer == (NrStatus::Ok, len)));
             });
         }
