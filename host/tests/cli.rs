@@ -5,11 +5,12 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nylon_ring_artifacts::{c_plugin, c_source, example_plugin, toolchain};
-use nylon_ring_host::{NylonRingHost, RequestView};
+use nylon_ring_host::{NylonRingHost, Page, RequestView};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -240,6 +241,11 @@ fn top_shows_a_running_host() {
     let request = RequestView { path: "/hello", ..RequestView::default() };
     for _ in 0..3 {
         futures::executor::block_on(host.call_view(request)).unwrap();
+    }
+    let start = Instant::now();
+    while !Page::read(&page).is_ok_and(|page| page.metrics.opened == 3) {
+        assert!(start.elapsed() < Duration::from_secs(60), "the page does not follow its host");
+        thread::sleep(Duration::from_millis(5));
     }
     let path = page.display().to_string();
     let (code, text, errors) = tool(&["top", &path, "--once", "--every", "100ms"]);

@@ -28,9 +28,13 @@ fn a_page_follows_its_host() {
     assert_eq!((first.plugin.as_str(), first.version.as_str(), first.slots), ("unload", "0.1.0", 64));
     assert_eq!((first.pid, first.period, first.ended), (std::process::id(), PERIOD, false));
     let look = async {
-        until("a call in flight, and its age", || read().oldest.is_some_and(|age| age > PERIOD)).await;
-        let page = read();
-        assert_eq!((page.metrics.in_flight, page.in_handle, page.shards.len()), (1, 0, 1));
+        let mut page = read();
+        until("a call in flight, and its age", || {
+            page = read();
+            page.oldest.is_some_and(|age| age > PERIOD) && page.in_handle == 0
+        })
+        .await;
+        assert_eq!((page.metrics.in_flight, page.shards.len()), (1, 1));
         assert_eq!((page.shards[0].in_flight, page.shards[0].opened), (1, page.metrics.opened));
         seen.release.store(1, SeqCst);
     };

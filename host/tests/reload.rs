@@ -267,10 +267,11 @@ async fn a_reload_that_is_not_awaited() {
     let host = installed.load();
     installed.install(2);
     drop(host.reload(PATIENT));
-    assert!(host.reload(PATIENT).now_or_never().is_none());
-    assert_eq!((ask(&host, "/later").await.unwrap(), host.generation()), ("1".to_owned(), 1));
+    // Given up on the way, unless it was done at the first look: this thread may have been kept from looking.
+    let done = u64::from(host.reload(PATIENT).now_or_never().is_some());
+    assert_eq!((ask(&host, "/later").await.unwrap(), host.generation()), ((1 + done).to_string(), 1 + done));
     host.reload(PATIENT).await.unwrap();
-    assert_eq!((ask(&host, "/later").await.unwrap(), host.generation()), ("2".to_owned(), 2));
+    assert_eq!((ask(&host, "/later").await.unwrap(), host.generation()), ("2".to_owned(), 2 + done));
 }
 
 async fn after_a_shutdown() {
@@ -316,6 +317,8 @@ fn a_hundred_reloads_while_many_call() {
     const RELOADS: u64 = 100;
 
     let _watchdog = Watchdog::new("a_hundred_reloads_while_many_call");
+    // Not while the plugin has to keep the streams that are begun.
+    build(2);
     let installed = Installed::new(1);
     let host = installed.load();
     let (done, calls, streams) = (&AtomicBool::new(false), &AtomicU64::new(0), &AtomicU64::new(0));

@@ -86,13 +86,16 @@ async fn never_when_the_plugin_never_says_so() {
     let (host, seen) = load(witness::staying().unload_when_quiescent(BRIEF)).await;
     seen.never.store(1, SeqCst);
     drop(host);
-    seen.is_asked(3).await;
-    // Longer than the host asks.
-    pause(10 * BRIEF).await;
+    seen.is_asked(1).await;
+    // Longer than the host asks; it may itself be kept from asking for a while.
+    let mut asked = 0;
+    while asked != seen.asked.load(SeqCst) {
+        asked = seen.asked.load(SeqCst);
+        pause(10 * BRIEF).await;
+    }
     assert!(seen.sees_the_library());
     // The plugin's word comes too late.
     seen.never.store(0, SeqCst);
-    let asked = seen.asked.load(SeqCst);
     pause(5 * BRIEF).await;
     assert!(seen.sees_the_library());
     assert_eq!(seen.asked.load(SeqCst), asked);
@@ -107,7 +110,8 @@ async fn not_under_a_thread_whose_call_timed_out() {
     assert!(matches!(outcome, Err(Error::ShutdownTimedOut { in_flight: 1 })), "{outcome:?}");
     drop(host);
     seen.is_asked(5).await;
-    assert!(seen.sees_the_library() && seen.sent_late.load(SeqCst) > 0);
+    until("late results", || seen.sent_late.load(SeqCst) > 0).await;
+    assert!(seen.sees_the_library());
     seen.linger.store(0, SeqCst);
     seen.sees_the_library_go().await;
 }

@@ -12,7 +12,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering::Relaxed},
     },
     task::{Context, Poll, Wake, Waker},
@@ -386,6 +386,9 @@ fn after_a_nested_scope_the_outer_one_goes_on() {
 
 // --- memory for results ---
 
+/// Held by who counts chunks, or has many.
+static CHUNKS: Mutex<()> = Mutex::new(());
+
 /// Whether the bytes become a vector without a copy.
 fn is_own(reply: Reply) -> bool {
     let bytes = reply.as_ptr();
@@ -404,6 +407,7 @@ fn an_answer_given_inside_becomes_its_vector() {
 
 #[test]
 fn results_hold_few_chunks() {
+    let _alone = CHUNKS.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = small(1024, 512).build().unwrap();
     let calls: Vec<_> = (0..400).map(|_| runtime.open(0).unwrap()).collect();
     let before = LIVE[2].load(Relaxed);
@@ -425,6 +429,7 @@ fn results_hold_few_chunks() {
 
 #[test]
 fn a_result_that_is_kept_holds_one_chunk() {
+    let _alone = CHUNKS.lock().unwrap_or_else(PoisonError::into_inner);
     let runtime = small(1024, 512).build().unwrap();
     let send = |_| {
         let call = runtime.open(0).unwrap();

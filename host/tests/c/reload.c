@@ -33,7 +33,7 @@ typedef struct Witness {
     atomic_uint release, haunt;
 } Witness;
 
-enum { HELD = 4096 };
+enum { HELD = 1 << 15 };
 
 static void *host_ctx;
 static const NrHostVTable *host;
