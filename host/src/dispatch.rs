@@ -269,9 +269,10 @@ impl fmt::Debug for Plugin {
 /// Invariant 2.
 #[inline]
 fn accepted(raw: u32) -> Result<(), Refusal> {
-    if raw == NrStatus::Ok.as_raw() {
-        Ok(())
-    } else {
-        Err(Refusal { status: NrStatus::from_raw(raw).unwrap_or(NrStatus::Err), raw })
-    }
+    if raw == NrStatus::Ok.as_raw() { Ok(()) } else { Err(refusal(raw)) }
+}
+
+#[cold]
+fn refusal(raw: u32) -> Refusal {
+    Refusal { status: NrStatus::from_raw(raw).unwrap_or(NrStatus::Err), raw }
 }

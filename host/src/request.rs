@@ -103,10 +103,12 @@ pub(crate) trait Request {
 /// Where the ABI's view of a request lies. What is in it means nothing by itself.
 #[derive(Default)]
 pub(crate) struct Room {
-    few: ArrayVec<NrHeader, INLINE_HEADERS>,
-    many: Vec<NrHeader>,
+    few: Few,
+    many: Option<Box<[NrHeader]>>,
     request: Option<NrRequest>,
 }
+
+type Few = ArrayVec<NrHeader, INLINE_HEADERS>;
 
 impl Request for HighLevelRequest {
     #[cfg(feature = "tracing")]
@@ -166,35 +168,21 @@ impl<'a> Parts<'a> {
         if lengths.iter().fold(0, |all, len| all | len) > MAX_LEN {
             return Err(too_large(lengths));
         }
-        let headers = match headers.len() {
-            0 => &[],
-            few if few <= INLINE_HEADERS => {
-                for (key, value) in headers {
-                    // Never full: the iterator is no longer than it says.
-                    room.few.try_push(header(key, value)?).map_err(|_| too_large(lengths))?;
-                }
-                room.few.as_slice()
-            }
-            _ => {
-                room.many = on_the_heap(headers)?;
-                room.many.as_slice()
-            }
-        };
-        let request = NrRequest {
+        let Room { few, many, request } = room;
+        let request = request.insert(NrRequest {
             path: view(self.path),
             method: view(self.method),
             query: view(self.query),
-            headers: if headers.is_empty() { ptr::null() } else { headers.as_ptr() },
-            headers_len: headers.len() as u32,
+            headers: ptr::null(),
+            headers_len: 0,
             _reserved0: 0,
             _reserved1: 0,
-        };
-        Ok(AbiRequest {
-            request: room.request.insert(request),
-            path: self.path,
-            body: NrBytes::from_slice(self.body),
-            borrowed: PhantomData,
-        })
+        });
+        if headers.len() != 0 {
+            let headers = listed(headers, few, many)?;
+            (request.headers, request.headers_len) = (headers.as_ptr(), headers.len() as u32);
+        }
+        Ok(AbiRequest { request, path: self.path, body: NrBytes::from_slice(self.body), borrowed: PhantomData })
     }
 }
 
@@ -204,11 +192,20 @@ fn too_large([method, path, query, headers]: [usize; 4]) -> Box<NylonRingHostErr
     longest([("method", method), ("path", path), ("query", query), ("header list", headers)])
 }
 
-#[cold]
-fn on_the_heap<'a>(
-    headers: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<Vec<NrHeader>, Box<NylonRingHostError>> {
-    headers.map(|(key, value)| header(key, value)).collect()
+/// The ABI's view of so many headers, in one of the two places.
+#[inline(never)] // so that who has none needs no registers for them
+fn listed<'a, 'r>(
+    headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+    few: &'r mut Few,
+    many: &'r mut Option<Box<[NrHeader]>>,
+) -> Result<&'r [NrHeader], Box<NylonRingHostError>> {
+    let headers_len = headers.len();
+    let mut views = headers.map(|(key, value)| header(key, value));
+    if headers_len > INLINE_HEADERS {
+        return Ok(many.insert(views.collect::<Result<_, _>>()?));
+    }
+    views.try_for_each(|view| few.try_push(view?).map_err(|_| too_large([0, 0, 0, headers_len])))?;
+    Ok(few)
 }
 
 /// Borrows both texts for longer than the compiler knows; they are the request's, which outlives its view.

@@ -176,7 +176,7 @@ impl<'rt> Call<'rt> {
         self.close(false);
     }
 
-    /// Polls for the result, which is left in `place`.
+    /// Polls for the result, which is left in `place`: the one that was lent to [`inline`](Self::inline), or another that is empty.
     ///
     /// # Errors
     ///
