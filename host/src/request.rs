@@ -104,7 +104,7 @@ pub(crate) trait Request {
 #[derive(Default)]
 pub(crate) struct Room {
     few: Few,
-    many: Option<Box<[NrHeader]>>,
+    many: Option<Vec<NrHeader>>,
     request: Option<NrRequest>,
 }
 
@@ -197,14 +197,21 @@ fn too_large([method, path, query, headers]: [usize; 4]) -> Box<NylonRingHostErr
 fn listed<'a, 'r>(
     headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
     few: &'r mut Few,
-    many: &'r mut Option<Box<[NrHeader]>>,
+    many: &'r mut Option<Vec<NrHeader>>,
 ) -> Result<&'r [NrHeader], Box<NylonRingHostError>> {
     let headers_len = headers.len();
-    let mut views = headers.map(|(key, value)| header(key, value));
     if headers_len > INLINE_HEADERS {
-        return Ok(many.insert(views.collect::<Result<_, _>>()?));
+        let many = many.insert(Vec::with_capacity(headers_len));
+        for (key, value) in headers {
+            many.push(header(key, value)?);
+        }
+        return Ok(many);
     }
-    views.try_for_each(|view| few.try_push(view?).map_err(|_| too_large([0, 0, 0, headers_len])))?;
+    few.clear();
+    for (key, value) in headers {
+        // Never full: the iterator is no longer than it says.
+        few.try_push(header(key, value)?).map_err(|_| too_large([0, 0, 0, headers_len]))?;
+    }
     Ok(few)
 }
 

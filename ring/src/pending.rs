@@ -141,8 +141,9 @@ impl<'rt> Call<'rt> {
         self.open
     }
 
-    /// As [`Pending::inline`]. An answer that `f` gives on this thread is left in `place`, which is to be empty, but it is not the
-    /// caller's before [`take_delivered`](Self::take_delivered) or [`refuse`](Self::refuse) has seen it there: one of them must.
+    /// As [`Pending::inline`]. An answer that `f` gives on this thread is left in `place`, which is to be empty. The call is open until
+    /// [`take_delivered`](Self::take_delivered) or [`refuse`](Self::refuse) has seen that place: one of them must, for a call that is
+    /// dropped takes itself for one that was not answered.
     #[inline(always)]
     pub fn inline<R>(&mut self, place: &mut Option<Reply>, f: impl FnOnce() -> R) -> R {
         let result = inline_scope::run(self.shard, self.sid, Place::Answer(place), f);
@@ -157,7 +158,7 @@ impl<'rt> Call<'rt> {
     ///
     /// # Errors
     ///
-    /// As [`Pending::try_take`]; then there is nothing in `place`.
+    /// As [`Pending::try_take`].
     #[inline(always)]
     pub fn take_delivered(&mut self, place: &mut Option<Reply>) -> Option<Result<(), RuntimeError>> {
         if !self.open {
@@ -176,11 +177,12 @@ impl<'rt> Call<'rt> {
         self.close(false);
     }
 
-    /// Polls for the result, which is left in `place`: the one that was lent to [`inline`](Self::inline), or another that is empty.
+    /// Polls for the result, which is left in `place`: the one that was lent to [`inline`](Self::inline), or, once
+    /// [`take_delivered`](Self::take_delivered) has found nothing there, any that is empty.
     ///
     /// # Errors
     ///
-    /// As [`Pending::try_take`]; then there is nothing in `place`.
+    /// As [`Pending::try_take`].
     #[inline]
     pub fn poll_into(&mut self, cx: &mut Context<'_>, place: &mut Option<Reply>) -> Poll<Result<(), RuntimeError>> {
         if let Some(outcome) = self.take_delivered(place) {
@@ -215,9 +217,6 @@ impl<'rt> Call<'rt> {
     #[inline(always)]
     fn take_inline(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
         self.open = false;
-        if let Some(reply) = place {
-            self.discharge(reply);
-        }
         // The plugin has answered: what it holds of the state is not valid any more.
         let outcome = self.shard.give_up(self.slot, false);
         if outcome == GivenUp::Late {
@@ -231,8 +230,7 @@ impl<'rt> Call<'rt> {
 
     /// Drops an answer that this thread gave itself for a call that is open no more, as far as its caller is concerned.
     fn drop_answer(&self, place: &mut Option<Reply>) {
-        if let Some(answer) = place.take() {
-            self.discharge(&answer);
+        if self.open && place.take().is_some() {
             self.shard.counters.unknown_at_door.add_shared(1);
         }
     }
@@ -309,7 +307,8 @@ impl Drop for Pending<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.call.open {
-            self.close(true);
+            // A plugin that has answered holds nothing of the state any more.
+            self.close(self.answer.is_none());
         }
     }
 }

@@ -233,7 +233,7 @@ impl Runtime {
         self.open_call(shard).map(Pending::new)
     }
 
-    /// The same, without a place for an answer that the calling thread gives itself.
+    /// As [`open`](Self::open), without a place for an answer that the calling thread gives itself.
     ///
     /// # Errors
     ///
@@ -391,7 +391,7 @@ impl Runtime {
     }
 
     /// After [`stop_opening`](Self::stop_opening): how many calls may still be handed over, by a thread inside
-    /// [`Pending::inline`] or [`Receiver::inline`], or on the way there.
+    /// [`Pending::inline`], [`Call::inline`] or [`Receiver::inline`], or on the way there.
     ///
     /// A slot that has become free since then counts until the next `stop_opening`, and one that a thread keeps for itself while
     /// the thread finds out that no call is opened any more, or leaves its seat; no call comes of either. Once both have returned 0,

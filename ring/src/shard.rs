@@ -217,15 +217,26 @@ impl Shard {
             return;
         }
         if scope.is_answered() {
-            self.ledger.release(self.index, record.ring_cost());
+            self.uncharge(&record);
             self.counters.duplicate_inline.add_shared(1);
             return;
         }
         let slot = &self.slab.slots()[self.layout.slot(record.sid)];
         if self.is_quiescent() && slot.is_open(record.sid, self.mask()) {
+            // It is the caller's already.
+            self.uncharge(&record);
             scope.keep(record.reply);
         } else {
             self.pass_on(scope, record);
+        }
+    }
+
+    /// Gives back what a record was charged for the ring.
+    #[inline(always)]
+    fn uncharge(&self, record: &Record) {
+        let cost = record.ring_cost();
+        if cost != 0 {
+            self.ledger.release(self.index, cost);
         }
     }
 

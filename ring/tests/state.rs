@@ -50,6 +50,27 @@ fn state_belongs_to_one_open_call() {
     assert_eq!(runtime.metrics().buffered, 0);
 }
 
+/// A plugin that has answered is done with the state, whether its answer was taken or not.
+#[test]
+fn state_goes_with_an_answer_that_was_given_at_once() {
+    let runtime = small(4, 1).build().unwrap();
+    for refused in [false, true] {
+        let mut call = runtime.open(0).unwrap();
+        let sid = call.sid();
+        call.inline(|| {
+            runtime.set_state(sid, "k", &[7; 100]).unwrap();
+            assert!(runtime.get_state(sid, "k").is_some());
+            runtime.send(sid, NrStatus::Ok, b"done");
+        });
+        if refused {
+            call.refuse()
+        } else {
+            drop(call)
+        }
+        assert_eq!((runtime.metrics().buffered, runtime.metrics().in_flight), (0, 0));
+    }
+}
+
 #[test]
 fn state_goes_with_the_result_that_is_taken() {
     let runtime = small(4, 1).build().unwrap();
