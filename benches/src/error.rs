@@ -69,3 +69,9 @@ pub enum BenchError {
     #[error("{0}")]
     Usage(String),
 }
+
+impl From<Box<Self>> for BenchError {
+    fn from(boxed: Box<Self>) -> Self {
+        *boxed
+    }
+}

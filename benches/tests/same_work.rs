@@ -31,7 +31,7 @@ fn alone<C: Contender>() -> Option<MutexGuard<'static, ()>> {
 }
 
 async fn call<C: Contender>(host: &C, path: &'static str, body: &[u8]) -> Result<(NrStatus, usize), BenchError> {
-    host.call(&host.route(path)?, &body).await
+    Ok(host.call(&host.route(path)?, &body).await?)
 }
 
 /// Runs `check` with a host against two threads of the plugin, on both kinds of runtime.

@@ -19,7 +19,7 @@ pub struct MutexView(MutexBaseline);
 #[derive(Debug, Clone)]
 pub struct DashMap(DashMapBaseline);
 
-async fn count(mut stream: BaselineStream) -> (u64, usize) {
+async fn count(stream: &mut BaselineStream) -> (u64, usize) {
     let (mut frames, mut bytes) = (0, 0);
     while let Some(frame) = stream.recv().await {
         frames += 1;
@@ -51,7 +51,7 @@ macro_rules! owned_requests {
                 Ok(path)
             }
 
-            async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
+            async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), Box<BenchError>> {
                 let answer = self.0.call(owned(path, body)).await;
                 let (status, payload) = answer.map_err(Self::failed)?;
                 Ok((status, payload.len()))
@@ -61,9 +61,9 @@ macro_rules! owned_requests {
                 self.0.call(owned(path, body)).await.map_err(Self::failed)
             }
 
-            async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
-                let stream = self.0.call_stream(owned(path, b"")).await;
-                Ok(count(stream.map_err(Self::failed)?).await)
+            async fn stream(&self, path: &&'static str) -> Result<(u64, usize), Box<BenchError>> {
+                let mut stream = self.0.call_stream(owned(path, b"")).await.map_err(Self::failed)?;
+                Ok(count(&mut stream).await)
             }
 
             async fn frames(&self, path: &str) -> Result<Vec<(NrStatus, Vec<u8>)>, BenchError> {
@@ -95,7 +95,7 @@ impl Contender for MutexView {
         Ok(path)
     }
 
-    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), Box<BenchError>> {
         let answer = self.0.call_view(view(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))
@@ -106,9 +106,9 @@ impl Contender for MutexView {
         answer.map_err(Self::failed)
     }
 
-    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
-        let stream = self.0.call_stream_view(view(path, b"")).await;
-        Ok(count(stream.map_err(Self::failed)?).await)
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), Box<BenchError>> {
+        let mut stream = self.0.call_stream_view(view(path, b"")).await.map_err(Self::failed)?;
+        Ok(count(&mut stream).await)
     }
 
     async fn frames(&self, path: &str) -> Result<Vec<(NrStatus, Vec<u8>)>, BenchError> {

@@ -80,7 +80,7 @@ impl Floor {
         body: &[u8],
         stream: bool,
         f: impl FnOnce(&mut Answer) -> R,
-    ) -> Result<R, BenchError> {
+    ) -> Result<R, Box<BenchError>> {
         let place = FREE.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
             let answer = Answer { stream, status: NrStatus::Ok, results: 0, bytes: Vec::new() };
             Box::leak(Box::new(Place { done: AtomicBool::new(false), answer: UnsafeCell::new(answer) }))
@@ -128,15 +128,15 @@ impl Contender for Floor {
         Ok(path)
     }
 
-    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), Box<BenchError>> {
         self.run(path, body, false, |answer| (answer.status, answer.bytes.len())).await
     }
 
     async fn fetch(&self, path: &str, body: &[u8]) -> Result<(NrStatus, Vec<u8>), BenchError> {
-        self.run(path, body, false, |answer| (answer.status, std::mem::take(&mut answer.bytes))).await
+        Ok(self.run(path, body, false, |answer| (answer.status, std::mem::take(&mut answer.bytes))).await?)
     }
 
-    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), Box<BenchError>> {
         self.run(path, b"", true, |answer| (answer.results, answer.bytes.len())).await
     }
 

@@ -59,18 +59,19 @@ pub trait Contender: Clone + Send + Sync + Sized + 'static {
     fn route(&self, path: &'static str) -> Result<Self::Route, BenchError>;
 
     /// One `GET` of a path without query and headers: the status, and the length of the payload, which is dropped. Route and body lie
-    /// where they were, so that no contender's future starts by reading the parts of one that were written just before.
+    /// where they were, so that no contender's future starts by reading the parts of one that were written just before; an
+    /// error is boxed, so that the outcome is moved in registers.
     fn call(
         &self,
         route: &Self::Route,
         body: &&[u8],
-    ) -> impl Future<Output = Result<(NrStatus, usize), BenchError>> + Send;
+    ) -> impl Future<Output = Result<(NrStatus, usize), Box<BenchError>>> + Send;
 
     /// The same by the path itself, with the payload itself, as bytes of the caller's own.
     fn fetch(&self, path: &str, body: &[u8]) -> impl Future<Output = Result<(NrStatus, Vec<u8>), BenchError>> + Send;
 
     /// One streamed `GET` of a path: the number of frames, the terminal one included, and their bytes in all.
-    fn stream(&self, route: &Self::Route) -> impl Future<Output = Result<(u64, usize), BenchError>> + Send;
+    fn stream(&self, route: &Self::Route) -> impl Future<Output = Result<(u64, usize), Box<BenchError>>> + Send;
 
     /// The same by the path itself, with the frames themselves.
     fn frames(&self, path: &str) -> impl Future<Output = Result<Vec<(NrStatus, Vec<u8>)>, BenchError>> + Send;

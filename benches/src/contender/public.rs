@@ -71,7 +71,7 @@ impl PublicRoute {
         self.argument.as_deref().unwrap_or(body)
     }
 
-    async fn answer(&self, body: &[u8]) -> Result<(NrStatus, Vec<u8>), BenchError> {
+    async fn answer(&self, body: &[u8]) -> Result<(NrStatus, Vec<u8>), Box<BenchError>> {
         let payload = self.payload(body);
         let answer = if self.fast {
             self.entry.call_response_fast(payload).await
@@ -84,14 +84,14 @@ impl PublicRoute {
 }
 
 /// The same status in this project's words.
-fn translated(status: public_host::NrStatus) -> Result<NrStatus, BenchError> {
+fn translated(status: public_host::NrStatus) -> Result<NrStatus, Box<BenchError>> {
     match status {
         public_host::NrStatus::Ok => Ok(NrStatus::Ok),
         public_host::NrStatus::Err => Ok(NrStatus::Err),
         public_host::NrStatus::Invalid => Ok(NrStatus::Invalid),
         public_host::NrStatus::Unsupported => Ok(NrStatus::Unsupported),
         public_host::NrStatus::StreamEnd => Ok(NrStatus::StreamEnd),
-        other => Err(Public::failed(format!("{other:?}"))),
+        other => Err(Public::failed(format!("{other:?}")).into()),
     }
 }
 
@@ -114,7 +114,7 @@ impl<const FAST: bool> PublicHost<FAST> {
     }
 
     /// Reads all frames.
-    async fn read(route: &PublicRoute, mut each: impl FnMut(NrStatus, StreamFrame)) -> Result<(), BenchError> {
+    async fn read(route: &PublicRoute, mut each: impl FnMut(NrStatus, StreamFrame)) -> Result<(), Box<BenchError>> {
         let stream = route.entry.call_stream(route.payload(b"")).await;
         let (_, mut stream) = stream.map_err(Self::failed)?;
         while let Some(frame) = stream.recv().await {
@@ -151,16 +151,16 @@ impl<const FAST: bool> Contender for PublicHost<FAST> {
         self.find(path)
     }
 
-    async fn call(&self, route: &PublicRoute, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, route: &PublicRoute, body: &&[u8]) -> Result<(NrStatus, usize), Box<BenchError>> {
         let (status, payload) = route.answer(body).await?;
         Ok((status, payload.len()))
     }
 
     async fn fetch(&self, path: &str, body: &[u8]) -> Result<(NrStatus, Vec<u8>), BenchError> {
-        self.find(path)?.answer(body).await
+        Ok(self.find(path)?.answer(body).await?)
     }
 
-    async fn stream(&self, route: &PublicRoute) -> Result<(u64, usize), BenchError> {
+    async fn stream(&self, route: &PublicRoute) -> Result<(u64, usize), Box<BenchError>> {
         let (mut frames, mut bytes) = (0, 0);
         Self::read(route, |_, frame| {
             frames += 1;

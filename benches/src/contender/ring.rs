@@ -46,7 +46,7 @@ fn load_for(plugin: &Path, shape: &Shape) -> Result<NylonRingHost, NylonRingHost
     .load(plugin)
 }
 
-async fn count(mut stream: StreamReceiver) -> (u64, usize) {
+async fn count(stream: &mut StreamReceiver) -> (u64, usize) {
     let (mut frames, mut bytes) = (0, 0);
     while let Some(frame) = stream.recv().await {
         frames += 1;
@@ -80,7 +80,7 @@ impl Contender for Ring {
         Ok(path)
     }
 
-    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), Box<BenchError>> {
         let answer = self.0.call_view(view(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))
@@ -92,9 +92,9 @@ impl Contender for Ring {
         Ok((status, payload.into()))
     }
 
-    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
-        let stream = self.0.call_stream_view(view(path, b"")).await;
-        Ok(count(stream.map_err(Self::failed)?).await)
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), Box<BenchError>> {
+        let mut stream = self.0.call_stream_view(view(path, b"")).await.map_err(Self::failed)?;
+        Ok(count(&mut stream).await)
     }
 
     async fn frames(&self, path: &str) -> Result<Vec<(NrStatus, Vec<u8>)>, BenchError> {
@@ -124,7 +124,7 @@ impl Contender for RingCall {
         Ok(path)
     }
 
-    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), BenchError> {
+    async fn call(&self, path: &&'static str, body: &&[u8]) -> Result<(NrStatus, usize), Box<BenchError>> {
         let answer = self.0.call(owned(path, body)).await;
         let (status, payload) = answer.map_err(Self::failed)?;
         Ok((status, payload.len()))
@@ -134,9 +134,9 @@ impl Contender for RingCall {
         self.0.call(owned(path, body)).await.map_err(Self::failed)
     }
 
-    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), BenchError> {
-        let stream = self.0.call_stream(owned(path, b"")).await;
-        Ok(count(stream.map_err(Self::failed)?).await)
+    async fn stream(&self, path: &&'static str) -> Result<(u64, usize), Box<BenchError>> {
+        let mut stream = self.0.call_stream(owned(path, b"")).await.map_err(Self::failed)?;
+        Ok(count(&mut stream).await)
     }
 
     async fn frames(&self, path: &str) -> Result<Vec<(NrStatus, Vec<u8>)>, BenchError> {
