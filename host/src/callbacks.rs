@@ -43,18 +43,31 @@ unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: u32, p
         // SAFETY: the caller passes null or what it was given.
         let Some(context) = (unsafe { Context::from_host_ctx(host_ctx) }) else { return NULL_CONTEXT.count() };
         let status = context.status(status);
-        if payload.len > context.runtime.buffer_limit() && payload.len <= isize::MAX as u64 && !payload.ptr.is_null() {
-            return context.runtime.send_overflow(sid, status);
+        if payload.len > context.runtime.buffer_limit() {
+            return send_huge(context, sid, status, payload);
         }
         // SAFETY: what `as_slice` cannot check, that a plausible pointer is readable, the caller vouches for.
         match unsafe { payload.as_slice() } {
             Ok(bytes) => context.runtime.send(sid, status, bytes),
-            Err(_) => {
-                context.invalid_payload.count();
-                context.runtime.send(sid, NrStatus::Invalid, &[]);
-            }
+            Err(_) => send_invalid(context, sid),
         }
     });
+}
+
+/// More bytes than may be buffered, or than there can be.
+#[cold]
+fn send_huge(context: &Context, sid: u64, status: NrStatus, payload: NrBytes) {
+    if payload.len > isize::MAX as u64 || payload.ptr.is_null() {
+        return send_invalid(context, sid);
+    }
+    context.runtime.send_overflow(sid, status);
+}
+
+/// What stands for a payload that cannot be one.
+#[cold]
+fn send_invalid(context: &Context, sid: u64) {
+    context.invalid_payload.count();
+    context.runtime.send(sid, NrStatus::Invalid, &[]);
 }
 
 /// `NrHostApi::get_extension`.

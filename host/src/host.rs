@@ -18,19 +18,19 @@ use crate::{
     builder::HostBuilder,
     call::Call,
     context::Context,
-    deadline::{Bounds, CallOptions, Due, is_past},
+    deadline::{CallOptions, Due},
     dispatch::{Plugin, Refusal},
     error::NylonRingHostError,
     handle_times::{HandleClock, HandleTimes},
     loader::LoadedPlugin,
     metrics::{self, Metrics},
     offers::{Health, Offers},
+    opening::Opening,
     payload::Payload,
     publish::{Publisher, Publishing},
-    request::{AbiRequest, HighLevelRequest, Request, RequestView, Room},
+    request::{AbiRequest, HighLevelRequest, Request, RequestView},
     shutdown,
     stream::StreamReceiver,
-    trace::CallSpan,
     unload,
     watchdog::{self, InFlight, Watchdog},
 };
@@ -264,11 +264,12 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call`](Self::call), without those that come with results: a stream delivers them as its last frame.
+    #[inline]
     pub fn call_stream(
         &self,
         request: HighLevelRequest,
-    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
-        self.inner.start_stream(request, CallOptions::default())
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send + Unpin {
+        Opening::new(&self.inner, request, CallOptions::default())
     }
 
     /// As [`call_stream`](Self::call_stream), with settings of its own. A timeout is for the whole stream, to its terminal frame.
@@ -276,12 +277,13 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call_stream`](Self::call_stream).
+    #[inline]
     pub fn call_stream_with(
         &self,
         request: HighLevelRequest,
         options: CallOptions,
-    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
-        self.inner.start_stream(request, options)
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send + Unpin {
+        Opening::new(&self.inner, request, options)
     }
 
     /// As [`call_with`](Self::call_with), for who may have to make the call again elsewhere.
@@ -295,12 +297,13 @@ impl NylonRingHost {
     }
 
     /// As [`call_stream_with`](Self::call_stream_with), in the same way.
-    pub(crate) fn stream_ref<R: Request>(
-        &self,
-        request: &R,
+    #[inline]
+    pub(crate) fn stream_ref<'a, R: Request>(
+        &'a self,
+        request: &'a R,
         options: CallOptions,
-    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> {
-        self.inner.start_stream(request, options)
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + 'a {
+        Opening::new(&self.inner, request, options)
     }
 
     #[cfg(feature = "metrics")]
@@ -318,11 +321,12 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call_stream`](Self::call_stream).
-    pub fn call_stream_view(
-        &self,
-        request: RequestView<'_>,
-    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
-        self.inner.start_stream(request, CallOptions::default())
+    #[inline]
+    pub fn call_stream_view<'a>(
+        &'a self,
+        request: RequestView<'a>,
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send + Unpin + 'a {
+        Opening::new(&self.inner, request, CallOptions::default())
     }
 
     /// As [`call_stream_view`](Self::call_stream_view), with settings of its own.
@@ -330,12 +334,13 @@ impl NylonRingHost {
     /// # Errors
     ///
     /// As [`call_stream`](Self::call_stream).
-    pub fn call_stream_view_with(
-        &self,
-        request: RequestView<'_>,
+    #[inline]
+    pub fn call_stream_view_with<'a>(
+        &'a self,
+        request: RequestView<'a>,
         options: CallOptions,
-    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send {
-        self.inner.start_stream(request, options)
+    ) -> impl Future<Output = Result<StreamReceiver, NylonRingHostError>> + Send + Unpin + 'a {
+        Opening::new(&self.inner, request, options)
     }
 
     /// Shuts the host down: no new calls; those in flight may finish within `grace`; the rest fail with
@@ -395,45 +400,6 @@ impl Inner {
     /// Until when a call may wait.
     pub(crate) fn due(&self, options: CallOptions) -> Option<Due> {
         options.due.or(self.due)
-    }
-
-    async fn start_stream(
-        self: &Arc<Self>,
-        request: impl Request,
-        options: CallOptions,
-    ) -> Result<StreamReceiver, NylonRingHostError> {
-        let deadline = self.due(options).and_then(Due::deadline);
-        if is_past(deadline) {
-            return Err(self.context.timed_out());
-        }
-        let place = match &self.admission {
-            None => None,
-            Some(admission) => match admission.try_enter()? {
-                None => match admission.enter(deadline).await {
-                    Err(NylonRingHostError::Timeout) => return Err(self.context.timed_out()),
-                    entered => entered?,
-                },
-                place => place,
-            },
-        };
-        let context = self.context;
-        let mut receiver =
-            context.runtime.open_stream(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)?;
-        let sid = receiver.sid();
-        if let Some(deadline) = deadline {
-            context.set_deadline(sid, deadline);
-        }
-        let span = CallSpan::open(context, sid, &request);
-        let mut room = Room::default();
-        let handled = request.abi(&mut room).map(|abi| {
-            let _entered = span.enter();
-            receiver.inline(|| self.handle(sid, abi))
-        });
-        if let Err(error) = self.accepted(handled) {
-            receiver.refuse();
-            return Err(error);
-        }
-        Ok(StreamReceiver::new(self.clone(), receiver, Bounds::new(deadline, place), span))
     }
 }
 

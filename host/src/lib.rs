@@ -49,6 +49,7 @@ mod metrics;
 #[cfg(feature = "metrics")]
 mod metrics_export;
 mod offers;
+mod opening;
 mod page;
 mod payload;
 mod publish;

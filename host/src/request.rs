@@ -86,7 +86,7 @@ impl fmt::Debug for AbiRequest<'_> {
 }
 
 /// Either form.
-pub(crate) trait Request {
+pub(crate) trait Request: Send + Sync + Unpin {
     /// The path.
     #[cfg(feature = "tracing")]
     fn path(&self) -> &str;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::poll_fn,
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context as TaskContext, Poll},
@@ -54,48 +54,47 @@ impl StreamReceiver {
 
     /// The next frame, or `None` after the terminal one. Dropping the future loses nothing.
     #[inline]
-    pub async fn recv(&mut self) -> Option<StreamFrame> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Option<StreamFrame>> + Send + Unpin + '_ {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Polls for the next frame.
-    #[inline]
+    #[inline(never)]
     pub fn poll_recv(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
+        let at_hand = {
+            let _entered = self.span.enter();
+            self.frames.next_at_hand()
+        };
+        match at_hand {
+            Some(reply) => Poll::Ready(Some(StreamFrame { status: NrStatus::Ok, data: reply.into() })),
+            None => self.poll_further(cx),
+        }
+    }
+
+    /// The same, when there is more to it than to take a frame.
+    #[inline(never)]
+    fn poll_further(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<StreamFrame>> {
+        let mut place = None;
         let polled = {
             let _entered = self.span.enter();
-            self.frames.poll_next(cx)
-        };
-        let polled = match polled {
-            // The last look into the ring.
-            Poll::Pending if self.is_due(cx) => match self.frames.try_next() {
-                Some(frame) => Poll::Ready(Some(frame)),
-                None => {
-                    self.frames.cancel();
-                    let error = self.host.context.timed_out();
-                    return Poll::Ready(self.fail(error));
-                }
-            },
-            polled => polled,
+            self.frames.poll_into(cx, &mut place)
         };
         let error = match polled {
-            Poll::Ready(None) => return Poll::Ready(None),
-            Poll::Ready(Some(Ok(reply))) if reply.is_overflow() => {
-                NylonRingHostError::Overflow { limit: self.host.context.runtime.buffer_limit() }
-            }
-            Poll::Ready(Some(Ok(reply))) => {
-                if !self.frames.is_open() {
-                    self.bounds = None;
-                }
-                return Poll::Ready(Some(StreamFrame { status: reply.status(), data: reply.into() }));
-            }
+            Poll::Ready(Some(Ok(()))) => return Poll::Ready(self.frame(&mut place)),
             Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
+            Poll::Ready(None) => return Poll::Ready(None),
+            // The last look into the ring.
+            Poll::Pending if self.is_due(cx) => match self.frames.try_next() {
+                Some(Ok(reply)) => return Poll::Ready(self.frame(&mut Some(reply))),
+                Some(Err(error)) => NylonRingHostError::waiting(error),
+                None => {
+                    self.frames.cancel();
+                    self.host.context.timed_out()
+                }
+            },
             Poll::Pending => {
-                match self.host.context.seats.ensure_served(
-                    self.host.context,
-                    self.frames.shard(),
-                    cx.waker(),
-                    &mut self.insurance,
-                ) {
+                let (context, shard) = (self.host.context, self.frames.shard());
+                match context.seats.ensure_served(context, shard, cx.waker(), &mut self.insurance) {
                     Ok(()) => return Poll::Pending,
                     Err(error) => {
                         self.frames.cancel();
@@ -105,6 +104,20 @@ impl StreamReceiver {
             }
         };
         Poll::Ready(self.fail(error))
+    }
+
+    /// The frame in `place`, or that of an error where it stands for others.
+    #[inline]
+    fn frame(&mut self, place: &mut Option<Reply>) -> Option<StreamFrame> {
+        match Reply::take(place) {
+            Some(reply) if !reply.is_overflow() => {
+                if !self.frames.is_open() {
+                    self.bounds = None;
+                }
+                Some(StreamFrame { status: reply.status(), data: reply.into() })
+            }
+            _ => self.fail(NylonRingHostError::Overflow { limit: self.host.context.runtime.buffer_limit() }),
+        }
     }
 
     /// Whether the deadline has passed, or there is nothing that would tell.

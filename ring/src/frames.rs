@@ -2,7 +2,7 @@
 //!
 //! They are handed over in *runs* of up to [`RUN`] frames: the consumer collects the frames of one stream that it meets in a
 //! row, and pushes the run onto the slot's stack by one exchange; the receiver takes the whole stack by another, and turns it
-//! round. So a frame costs a fraction of an atomic operation on either side.
+//! round, run by run. So a frame costs a fraction of an atomic operation on either side.
 //!
 //! Frames that the receiver's own thread sends are *kept* ([`KeptFrames`], `inline_scope.rs`): runs of the same kind, which nobody else sees.
 //!
@@ -15,23 +15,29 @@
 use std::{mem, ptr};
 
 use arrayvec::ArrayVec;
+use nylon_ring::NrStatus;
 
 use crate::{
-    reply::Reply,
+    reply::{INLINE, QUEUED, Reply},
     sync::{AtomicPtr, Ordering, UnsafeCell},
 };
 
 /// The most frames of a run.
 pub(crate) const RUN: usize = 16;
 
+/// What a run of kept frames costs beside their bytes on the heap, until it is known how many there are.
+const RUN_COST: u64 = RUN as u64 * QUEUED;
+
 /// Frames of one stream, in a row.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) sid: u64,
-    /// What the frames were charged to the ledger.
+    /// What is charged to the ledger for it, or will be.
     pub(crate) cost: u64,
-    /// Oldest first, until the receiver turns them round.
+    /// Oldest first.
     pub(crate) frames: ArrayVec<Reply, RUN>,
+    /// How many of them the receiver has taken.
+    taken: usize,
     /// The run below this one on the stack, the run after it in a [`Runs`], or null. Owned.
     next: *mut Run,
     /// Shows loom, which cannot see plain memory, when the run is filled and taken. Of no size.
@@ -50,17 +56,17 @@ pub(crate) struct Frames {
     latest: AtomicPtr<Run>,
 }
 
-/// Runs that were taken, oldest first, each with its oldest frame last.
+/// Runs that were taken, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Runs(Option<Box<Run>>);
 
 /// Frames that the receiver's own thread has sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KeptFrames {
     /// The latest run, on top of those before it.
     latest: Option<Box<Run>>,
     pub(crate) frames: u64,
-    /// What they cost that nobody has charged yet: a shared counter is better written once for several.
+    /// What the latest run costs that nobody has charged yet: a shared counter is better written once for several.
     pub(crate) uncharged: u64,
     /// No more are kept.
     pub(crate) is_closed: bool,
@@ -79,9 +85,40 @@ impl Run {
     pub(crate) fn new(sid: u64) -> Box<Self> {
         let mut run = Box::<Self>::new_uninit();
         // In its place: made on the stack and returned, all of it would be copied, the room for frames too.
-        run.write(Self { sid, cost: 0, frames: ArrayVec::new(), next: ptr::null_mut(), watch: UnsafeCell::new(()) });
+        run.write(Self {
+            sid,
+            cost: 0,
+            frames: ArrayVec::new(),
+            taken: 0,
+            next: ptr::null_mut(),
+            watch: UnsafeCell::new(()),
+        });
         // SAFETY: written above.
         unsafe { run.assume_init() }
+    }
+
+    /// Takes the oldest frame that is left, if it is a plain one and there are others behind it.
+    #[inline(always)]
+    pub(crate) fn pop_plain(&mut self) -> Option<Reply> {
+        let [frame, _, ..] = self.frames.get_mut(self.taken..)? else { return None };
+        let frame = frame.take_plain()?;
+        self.taken += 1;
+        Some(frame)
+    }
+
+    /// Moves the oldest frame that is left into `place`; says whether there is one.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self, place: &mut Option<Reply>) -> bool {
+        let Some(frame) = self.frames.get_mut(self.taken) else { return false };
+        self.taken += 1;
+        *place = Some(frame.take_out());
+        true
+    }
+
+    /// How many frames are left.
+    #[inline]
+    pub(crate) fn left(&self) -> u64 {
+        (self.frames.len() - self.taken) as u64
     }
 }
 
@@ -131,27 +168,62 @@ impl Frames {
 }
 
 impl KeptFrames {
-    /// Keeps a frame, of whose cost so much is charged already.
-    pub(crate) fn push(&mut self, sid: u64, frame: Reply, cost: u64, charged: u64) {
-        let run = match self.latest.take() {
-            Some(run) if !run.frames.is_full() => run,
-            full => {
-                let mut run = Run::new(sid);
-                run.next = full.map_or(ptr::null_mut(), Box::into_raw);
-                run
-            }
-        };
-        let run = self.latest.insert(run);
-        // There is room.
-        let _ = run.frames.try_push(frame);
-        run.cost += cost;
-        self.uncharged += cost - charged;
-        self.frames += 1;
+    pub(crate) fn new(is_closed: bool) -> Self {
+        Self { latest: None, frames: 0, uncharged: 0, is_closed }
     }
 
-    /// Whether the next frame needs another run.
-    pub(crate) fn is_full(&self) -> bool {
-        self.latest.as_ref().is_some_and(|run| run.frames.is_full())
+    /// What is to be charged now: what a run that gets no more frames has room for is given back.
+    pub(crate) fn take_uncharged(&mut self) -> u64 {
+        let uncharged = mem::take(&mut self.uncharged);
+        match &mut self.latest {
+            Some(run) if uncharged != 0 => {
+                let unused = run.frames.remaining_capacity() as u64 * QUEUED;
+                run.cost -= unused;
+                uncharged - unused
+            }
+            _ => uncharged,
+        }
+    }
+
+    /// Begins a run.
+    pub(crate) fn begin_run(&mut self, sid: u64) {
+        let mut run = Run::new(sid);
+        run.cost = RUN_COST;
+        run.next = self.latest.take().map_or(ptr::null_mut(), Box::into_raw);
+        self.latest = Some(run);
+        self.uncharged += RUN_COST;
+    }
+
+    /// Keeps a frame whose bytes cost so much, of which so much is not charged yet.
+    pub(crate) fn push(&mut self, frame: Reply, cost: u64, uncharged: u64) {
+        if let Some(run) = &mut self.latest {
+            // There is room.
+            let _ = run.frames.try_push(frame);
+            run.cost += cost;
+            self.uncharged += uncharged;
+            self.frames += 1;
+        }
+    }
+
+    /// Keeps a frame of status `Ok`, if it is short and there is room in its run: then it costs nothing more.
+    #[inline(always)]
+    pub(crate) fn push_short(&mut self, bytes: &[u8]) -> bool {
+        let Some(run) = &mut self.latest else { return false };
+        if bytes.len() > INLINE || run.frames.try_push(Reply::without_bytes(NrStatus::Ok as u32)).is_err() {
+            return false;
+        }
+        self.frames += 1;
+        if !bytes.is_empty()
+            && let Some(frame) = run.frames.last_mut()
+        {
+            frame.set_short(bytes);
+        }
+        true
+    }
+
+    /// What the run costs that the next frame begins, if it does.
+    pub(crate) fn next_run_cost(&self) -> u64 {
+        if self.latest.as_ref().is_none_or(|run| run.frames.is_full()) { RUN_COST } else { 0 }
     }
 
     /// All of them, in order.
@@ -168,7 +240,6 @@ impl Runs {
         while let Some(mut run) = stack {
             run.watch.with_mut(|_| ());
             stack = run.take_next();
-            run.frames.reverse();
             run.next = runs.map_or(ptr::null_mut(), Box::into_raw);
             runs = Some(run);
         }

@@ -11,7 +11,7 @@
 //! 1. The ring is quiescent (everything claimed has been released) and nothing is spilled. A record that was sent before
 //!    this one, by any thread, happened before it; so it was claimed, hence consumed, and the slot shows it.
 //! 2. The slot of a unary call is still open: the result is the first, and whatever comes through the ring from now on is a duplicate.
-//!    In the slot of a stream lie no frames, not even one that has ended it: all frames so far are kept, and those that come
+//!    In the slot of a stream lie no frames, not even one that has ended it: all frames so far are kept or were taken, and those that come
 //!    through the ring are taken after them. The terminal one is kept by who holds the token, and ends the stream in the consumer's
 //!    place: what others have sent lies in the slot by then, or comes after the end.
 //!
@@ -30,9 +30,16 @@
 //! Models in `loom-tests`: `shard::inline_answer_keeps_the_reactor_armed`, `shard::inline_answer_is_the_first`,
 //! `inline::kept_frames_come_first`, `inline::kept_frames_and_what_is_spilled`.
 
-use std::{cell::Cell, ptr};
+use std::{cell::Cell, mem::ManuallyDrop, ptr};
 
-use crate::{frames::KeptFrames, reply::Reply, shard::Shard, sync::thread_local};
+use nylon_ring::NrStatus;
+
+use crate::{
+    frames::KeptFrames,
+    reply::{INLINE, Reply},
+    shard::Shard,
+    sync::thread_local,
+};
 
 #[cfg(not(nylon_loom))]
 thread_local! {
@@ -73,22 +80,29 @@ pub(crate) struct Scope {
     passed_on: Cell<bool>,
 }
 
-/// Makes a scope the innermost one until it is dropped, and pays the debt then.
+/// Makes a scope the innermost one until it leaves, and pays the debt then.
 struct Entered<'a> {
     scope: &'a Scope,
     shard: &'a Shard,
     outer: *const Scope,
 }
 
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
+impl Entered<'_> {
+    #[inline(always)]
+    fn leave(&self) {
         SCOPE.with(|innermost| innermost.set(self.outer));
         if self.scope.owes.get() {
             self.shard.settle();
         } else if self.scope.passed_on.get() {
             self.shard.help();
         }
+    }
+}
+
+impl Drop for Entered<'_> {
+    /// By unwinding.
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -105,7 +119,7 @@ pub(crate) fn run<R>(shard: &Shard, sid: u64, place: Place<'_>, f: impl FnOnce()
     let outer = SCOPE.with(|innermost| innermost.replace(&scope));
     let entered = Entered { scope: &scope, shard, outer };
     let result = f();
-    drop(entered);
+    ManuallyDrop::new(entered).leave();
     result
 }
 
@@ -143,6 +157,23 @@ impl Scope {
             // SAFETY: see `RawPlace`; there is no answer yet, so nothing is overwritten.
             unsafe { answer.write(Some(reply)) };
         }
+    }
+
+    /// The same, if it is short; says whether it is.
+    #[inline(always)]
+    pub(crate) fn keep_short(&self, status: NrStatus, bytes: &[u8]) -> bool {
+        if bytes.len() > INLINE {
+            return false;
+        }
+        self.keep(Reply::without_bytes(status as u32));
+        if !bytes.is_empty()
+            && let RawPlace::Answer(answer) = self.place
+            // SAFETY: see `RawPlace`; the reference is gone at once.
+            && let Some(answer) = unsafe { &mut *answer }
+        {
+            answer.set_short(bytes);
+        }
+        true
     }
 
     /// Where the frames of a stream are kept; `None` if this is the scope of a unary call. No other reference to them exists (see

@@ -52,7 +52,12 @@ impl Ledger {
     fn is_within(&self, limit: u64, share: u64, shard: usize, bytes: u64) -> bool {
         // Ordering: Relaxed, here and below; accounts are numbers, nothing is read on their strength.
         let own = self.accounts[shard].load(Ordering::Relaxed).saturating_add(bytes);
-        own <= share || self.used().saturating_add(bytes) <= limit
+        own <= share || self.is_within_sum(limit, bytes)
+    }
+
+    #[inline(never)]
+    fn is_within_sum(&self, limit: u64, bytes: u64) -> bool {
+        self.used().saturating_add(bytes) <= limit
     }
 
     /// Charges a shard's account, whatever the limit.

@@ -21,27 +21,31 @@ use crate::{
 #[must_use = "dropping it gives the stream up"]
 pub struct Receiver<'rt> {
     shard: &'rt Shard,
-    slot: &'rt Slot,
+    /// While the stream is open.
+    slot: Option<&'rt Slot>,
     sid: u64,
-    open: bool,
-    /// Frames that were handed over, and not taken yet.
+    /// Frames of this stream that were handed over, and not taken yet.
     runs: Runs,
-    /// Frames that this thread sent itself, until `inline` returns.
+}
+
+/// Has a receiver receive what was kept for it, when this is dropped: by unwinding, too.
+struct Keeping<'a, 'rt> {
+    receiver: &'a mut Receiver<'rt>,
     kept: KeptFrames,
 }
 
-/// Has a receiver receive what is kept for it, when this is dropped: by unwinding, too.
-struct Keeping<'a, 'rt>(&'a mut Receiver<'rt>);
-
 impl Drop for Keeping<'_, '_> {
+    #[inline]
     fn drop(&mut self) {
-        self.0.receive_kept();
+        if self.kept.frames > 0 {
+            self.receiver.receive_kept(&mut self.kept);
+        }
     }
 }
 
 impl<'rt> Receiver<'rt> {
     pub(crate) fn new(shard: &'rt Shard, slot: &'rt Slot, sid: u64) -> Self {
-        Self { shard, slot, sid, open: true, runs: Runs::default(), kept: KeptFrames::default() }
+        Self { shard, slot: Some(slot), sid, runs: Runs::default() }
     }
 
     /// The sid under which frames must be sent.
@@ -57,7 +61,7 @@ impl<'rt> Receiver<'rt> {
     /// Whether the stream has neither yielded its terminal frame nor been given up.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.open
+        self.slot.is_some()
     }
 
     /// Runs `f`, which hands the stream to whoever answers it. Frames that `f` sends on this thread take a short cut, and nothing that
@@ -65,47 +69,65 @@ impl<'rt> Receiver<'rt> {
     #[inline]
     pub fn inline<R>(&mut self, f: impl FnOnce() -> R) -> R {
         // What has been received comes first, and a receiver that sleeps is to be woken.
-        self.kept.is_closed |= !self.open || !self.runs.is_empty() || self.slot.is_parked();
-        let keeping = Keeping(self);
-        let result = inline_scope::run(keeping.0.shard, keeping.0.sid, Place::Frames(&mut keeping.0.kept), f);
+        let is_closed = !self.runs.is_empty() || self.slot.is_none_or(Slot::is_parked);
+        let mut keeping = Keeping { kept: KeptFrames::new(is_closed), receiver: self };
+        let Keeping { receiver, kept } = &mut keeping;
+        let result = inline_scope::run(receiver.shard, receiver.sid, Place::Frames(kept), f);
         drop(keeping);
-        if self.open {
-            self.slot.set_stage(Stage::HandedOver);
+        if let Some(slot) = self.slot {
+            slot.set_stage(Stage::HandedOver);
         }
         result
     }
 
-    /// Has the frames that were kept received first, and no more of them kept.
-    fn receive_kept(&mut self) {
-        self.kept.is_closed = true;
-        if self.kept.frames > 0 {
-            self.shard.charge_kept(&mut self.kept);
-            self.slot.answered_inline.add(std::mem::take(&mut self.kept.frames));
-            self.runs = self.kept.take();
+    /// Has the frames that were kept received first.
+    fn receive_kept(&mut self, kept: &mut KeptFrames) {
+        self.shard.charge_kept(kept);
+        if let Some(slot) = self.slot {
+            slot.answered_inline.add(kept.frames);
+        }
+        self.runs = kept.take();
+    }
+
+    /// Moves the next frame that was handed over into `place`; says whether there is one.
+    #[inline(always)]
+    fn pop(&mut self, slot: &Slot, place: &mut Option<Reply>) -> bool {
+        if self.runs.is_empty() {
+            self.take_runs(slot);
+        }
+        let Some(run) = self.runs.first() else { return false };
+        let found = run.pop(place);
+        if run.left() == 0 {
+            self.drop_run();
+        }
+        found
+    }
+
+    /// Takes what has been handed over.
+    #[inline(never)]
+    fn take_runs(&mut self, slot: &Slot) {
+        self.runs = slot.frames.take();
+        // Those of an earlier stream, handed over while its receiver gave up, lie before those of this one.
+        while let Some(run) = self.runs.first().filter(|run| run.sid != self.sid) {
+            self.shard.counters.abandoned.add_shared(run.left());
+            self.drop_run();
         }
     }
 
-    /// The next frame that was handed over.
-    #[inline(always)]
-    fn pop(&mut self) -> Option<Reply> {
-        loop {
-            let Some(run) = self.runs.first() else {
-                self.runs = self.slot.frames.take();
-                self.runs.first()?;
-                continue;
-            };
-            let frame = if run.sid == self.sid { run.frames.pop() } else { None };
-            // A run of an earlier stream, which was handed over while its receiver gave up.
-            let foreign = if frame.is_none() { run.frames.len() as u64 } else { 0 };
-            if frame.is_none() || run.frames.is_empty() {
-                self.shard.ledger.release(self.shard.index, run.cost);
-                self.runs.drop_first();
-            }
-            match frame {
-                Some(frame) => return Some(frame),
-                None => self.shard.counters.abandoned.add_shared(foreign),
-            }
+    /// Drops the first run.
+    #[inline(never)]
+    fn drop_run(&mut self) {
+        if let Some(run) = self.runs.first() {
+            self.shard.ledger.release(self.shard.index, run.cost);
+            self.runs.drop_first();
         }
+    }
+
+    /// The next frame, if nothing but the frame itself is to be taken: it has come, has status `Ok`, and is not the last of its run,
+    /// which is one of up to sixteen frames that came together. `None` says nothing; ask [`poll_next`](Self::poll_next) or [`try_next`](Self::try_next).
+    #[inline(always)]
+    pub fn next_at_hand(&mut self) -> Option<Reply> {
+        self.runs.first()?.pop_plain()
     }
 
     /// The next frame if one is there; looks into the shard's ring first. `None` when there is none yet.
@@ -118,32 +140,40 @@ impl<'rt> Receiver<'rt> {
     /// [`RuntimeError::Closed`] after the terminal frame.
     #[inline]
     pub fn try_next(&mut self) -> Option<Result<Reply, RuntimeError>> {
-        let next = self.next_delivered();
+        let mut place = None;
+        let next = self.take_next(&mut place)?;
+        Some(next.and_then(|()| place.ok_or(RuntimeError::Closed)))
+    }
+
+    fn take_next(&mut self, place: &mut Option<Reply>) -> Option<Result<(), RuntimeError>> {
+        let next = self.take_delivered(place);
         if next.is_some() {
             return next;
         }
         self.shard.help();
-        self.next_delivered()
+        self.take_delivered(place)
     }
 
-    /// The next frame if it has been delivered; leaves the ring to the shard's reactor.
+    /// Moves the next frame into `place` if it has been delivered; leaves the ring to the shard's reactor.
     #[inline(always)]
-    fn next_delivered(&mut self) -> Option<Result<Reply, RuntimeError>> {
-        if !self.open {
-            return Some(Err(RuntimeError::Closed));
+    fn take_delivered(&mut self, place: &mut Option<Reply>) -> Option<Result<(), RuntimeError>> {
+        let Some(slot) = self.slot else { return Some(Err(RuntimeError::Closed)) };
+        if !self.pop(slot, place) {
+            return None;
         }
-        let frame = self.pop()?;
+        let frame = place.as_ref()?;
         if frame.is_credited() {
-            self.shard.give_credit_back(self.slot, self.sid);
+            self.shard.give_credit_back(slot, self.sid);
         }
         if frame.status().is_terminal() {
-            if frame.is_overflow() {
+            let is_overflow = frame.is_overflow();
+            if is_overflow {
                 self.shard.counters.overflowed.add_shared(1);
             }
             // An overflow ends the stream here; the plugin may go on, and use what it holds.
-            self.close(frame.is_overflow(), true);
+            self.close(is_overflow, true);
         }
-        Some(Ok(frame))
+        Some(Ok(()))
     }
 
     /// Polls for the next frame: `None` after the terminal one.
@@ -151,23 +181,42 @@ impl<'rt> Receiver<'rt> {
     /// # Errors
     ///
     /// [`RuntimeError::Closed`], once, when the runtime was closed before the terminal frame came.
-    #[inline]
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Reply, RuntimeError>>> {
-        if !self.open {
-            return Poll::Ready(None);
+        let mut place = None;
+        let next = ready!(self.poll_into(cx, &mut place));
+        Poll::Ready(next.map(|next| next.and_then(|()| place.ok_or(RuntimeError::Closed))))
+    }
+
+    /// The same, where the frame is written into `place`, which is empty before. It is moved once.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_next`](Self::poll_next).
+    #[inline(always)]
+    pub fn poll_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: &mut Option<Reply>,
+    ) -> Poll<Option<Result<(), RuntimeError>>> {
+        let Some(slot) = self.slot else { return Poll::Ready(None) };
+        match self.take_delivered(place) {
+            None => self.park(slot, cx, place).map(Some),
+            next => Poll::Ready(next),
         }
-        if let Some(frame) = self.next_delivered() {
-            return Poll::Ready(Some(frame));
-        }
-        self.slot.waker.register(cx.waker());
-        let _ = self.slot.park();
+    }
+
+    /// Has the task woken by the next frame, if none has been delivered.
+    #[inline(never)]
+    fn park(&mut self, slot: &Slot, cx: &mut Context<'_>, place: &mut Option<Reply>) -> Poll<Result<(), RuntimeError>> {
+        slot.waker.register(cx.waker());
+        let _ = slot.park();
         // A frame that was queued before we parked has not woken us.
-        if let Some(frame) = self.next_delivered() {
-            return Poll::Ready(Some(frame));
+        if let Some(next) = self.take_delivered(place) {
+            return Poll::Ready(next);
         }
         // Ordering: Relaxed; as in `Call::poll_into`.
         if self.shard.closed.load(Ordering::Relaxed) {
-            return Poll::Ready(Some(self.take_before_closing()));
+            return Poll::Ready(self.take_before_closing(place));
         }
         Poll::Pending
     }
@@ -183,8 +232,8 @@ impl<'rt> Receiver<'rt> {
 
     /// The last look into the ring, when the runtime was closed.
     #[cold]
-    fn take_before_closing(&mut self) -> Result<Reply, RuntimeError> {
-        self.try_next().unwrap_or_else(|| {
+    fn take_before_closing(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
+        self.take_next(place).unwrap_or_else(|| {
             self.close(true, false);
             Err(RuntimeError::Closed)
         })
@@ -202,24 +251,24 @@ impl<'rt> Receiver<'rt> {
 
     /// Gives the stream up; or only its slot, if the stream has `ended`, by a frame that was taken.
     fn close(&mut self, keep_leased: bool, ended: bool) {
-        if !self.open {
-            return;
-        }
-        let outcome = self.shard.give_up(self.slot, keep_leased);
+        let Some(slot) = self.slot.take() else { return };
+        let outcome = self.shard.give_up(slot, keep_leased);
+        let mut waker = None;
         if outcome == GivenUp::Late {
             // A slot that is free must not hold on to a task.
-            drop(self.slot.waker.take());
+            waker = slot.waker.take();
         } else if !ended {
             self.shard.counters.cancelled.add_shared(1);
         }
         // The frames that are left are taken before anyone else can open the slot.
         self.shard.discard(std::mem::take(&mut self.runs));
-        self.shard.discard(self.slot.frames.take());
-        self.open = false;
+        self.shard.discard(slot.frames.take());
         if outcome == GivenUp::Orphan {
-            self.slot.entries.tell(self.sid, Event::GivenUp);
+            slot.entries.tell(self.sid, Event::GivenUp);
         }
-        self.shard.release_slot(self.slot, self.sid, outcome);
+        self.shard.release_slot(slot, self.sid, outcome);
+        // Last, for what drops a task may panic.
+        drop(waker);
     }
 }
 

@@ -132,8 +132,35 @@ impl Reply {
         }
     }
 
+    /// Takes the reply out of its place, which keeps the status, and no bytes.
+    #[inline]
+    pub(crate) fn take_out(&mut self) -> Self {
+        let empty = Self::without_bytes(self.status);
+        if self.len == 0 { empty } else { mem::replace(self, empty) }
+    }
+
+    /// The same of a reply of status `Ok` that was not sent against credit.
     #[inline(always)]
-    fn without_bytes(status: u32) -> Self {
+    pub(crate) fn take_plain(&mut self) -> Option<Self> {
+        match self {
+            Self { status: OK, .. } => Some(self.take_out()),
+            _ => None,
+        }
+    }
+
+    /// Gives the bytes to a reply without any: at most [`INLINE`] of them.
+    #[inline(always)]
+    pub(crate) fn set_short(&mut self, bytes: &[u8]) {
+        let len = bytes.len().min(INLINE);
+        if self.len == 0 {
+            self.len = len as u32;
+            // SAFETY: without bytes, so `heap` is not the active field; a reply overlaps nothing of the caller's.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), (&raw mut self.data.inline).cast(), len) };
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn without_bytes(status: u32) -> Self {
         Self { len: 0, status, data: Data { inline: [MaybeUninit::uninit(); INLINE] } }
     }
 
@@ -297,7 +324,7 @@ const _: () = assert!(size_of::<Record>() == 56);
 pub(crate) const UNCHARGED: u64 = 4096;
 
 /// What a record occupies in a queue beside its heap bytes.
-const QUEUED: u64 = 64;
+pub(crate) const QUEUED: u64 = 64;
 
 impl Record {
     /// As [`Reply::ring_cost`].

@@ -250,7 +250,7 @@ impl Runtime {
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    #[inline]
+    #[inline(always)]
     pub fn open_stream(&self, shard: usize) -> Result<Receiver<'_>, RuntimeError> {
         let shard = self.shard(shard)?;
         let (slot, sid) = shard.open(Kind::Stream)?;

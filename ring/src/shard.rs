@@ -40,7 +40,7 @@ use crate::{
     ledger::Ledger,
     metrics::Counters,
     region::Region,
-    reply::{Record, Reply, UNCHARGED},
+    reply::{INLINE, QUEUED, Record, Reply, UNCHARGED},
     ring::{Cell, Published, Ring},
     seat::Kept,
     sid::SidLayout,
@@ -164,26 +164,107 @@ impl Shard {
     /// Sends one result or frame. From any thread; never blocks, never takes a mutex.
     #[inline(always)]
     pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        // SAFETY: not kept.
+        let scope = unsafe { inline_scope::innermost(self) };
+        match scope.filter(|scope| scope.is_for(sid)) {
+            None => self.send_away(scope, sid, status, bytes),
+            Some(scope) => match scope.frames() {
+                Some(frames) => self.send_frame(frames, sid, status, bytes),
+                None => self.send_answer(scope, sid, status, bytes),
+            },
+        }
+    }
+
+    /// Sends to whoever waits elsewhere. Out of line, as are the next: what one of them needs, the others do not pay for.
+    #[inline(never)]
+    fn send_away(&self, scope: Option<&Scope>, sid: u64, status: NrStatus, bytes: &[u8]) {
         match Reply::short(status, bytes) {
-            Some(reply) => self.send_record(Record { sid, reply }),
-            None => self.send_long(sid, status, bytes),
+            Some(reply) => self.send_past(scope, Record { sid, reply }),
+            None => self.send_long(scope, sid, status, bytes),
+        }
+    }
+
+    /// Sends an answer to the thread that sends it. Most are short and the first, and are written into the caller's place at once.
+    #[inline(never)]
+    fn send_answer(&self, scope: &Scope, sid: u64, status: NrStatus, bytes: &[u8]) {
+        if self.is_first_answer(scope, sid) && scope.keep_short(status, bytes) {
+            return;
+        }
+        self.send_any(sid, status, bytes);
+    }
+
+    /// Sends a frame to the thread that sends it. Most are short and continue a run, and are written there at once.
+    #[inline(never)]
+    fn send_frame(&self, frames: *mut KeptFrames, sid: u64, status: NrStatus, bytes: &[u8]) {
+        let slot = &self.slab.slots()[self.layout.slot(sid)];
+        // SAFETY: the reference is gone when `push_short` returns, which calls nobody back.
+        let kept = unsafe { &mut *frames };
+        if status == NrStatus::Ok && self.may_keep(kept, slot) && kept.push_short(bytes) {
+            return;
+        }
+        self.send_first_frame(frames, sid, status, bytes);
+    }
+
+    /// The same for one that may begin a run.
+    #[inline(never)]
+    fn send_first_frame(&self, frames: *mut KeptFrames, sid: u64, status: NrStatus, bytes: &[u8]) {
+        // SAFETY: as in `send_frame`.
+        let kept = unsafe { &mut *frames };
+        if status == NrStatus::Ok
+            && bytes.len() <= INLINE
+            && self.may_keep(kept, &self.slab.slots()[self.layout.slot(sid)])
+            && self.ledger.has_room(self.index, kept.uncharged + kept.next_run_cost())
+        {
+            self.begin_run(kept, sid);
+            kept.push_short(bytes);
+            return;
+        }
+        self.send_any(sid, status, bytes);
+    }
+
+    /// Sends from a scope what is not as most are. Called last by those above, so that they need no stack.
+    #[inline(never)]
+    fn send_any(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        // SAFETY: not kept.
+        let scope = unsafe { inline_scope::innermost(self) };
+        match Reply::short(status, bytes) {
+            Some(reply) => self.send_from(scope, Record { sid, reply }),
+            None => self.send_long(scope, sid, status, bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn send_frame_record(&self, scope: &Scope, frames: *mut KeptFrames, record: Record) {
+        let mut held = None;
+        // SAFETY: the reference is gone when `keep_frame` returns, which calls nobody back.
+        let passed_on = self.keep_frame(unsafe { &mut *frames }, record, &mut held);
+        // This may ring, and so call back.
+        drop(held);
+        if let Some(record) = passed_on {
+            self.pass_on(scope, record);
         }
     }
 
     /// Out of line: what is short is not to be built in a place that suits both.
     #[inline(never)]
-    fn send_long(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
-        self.send_record(Record { sid, reply: self.copy(sid, status, bytes) });
+    fn send_long(&self, scope: Option<&Scope>, sid: u64, status: NrStatus, bytes: &[u8]) {
+        let stays_here = scope.is_some_and(|scope| scope.is_for(sid));
+        self.send_from(scope, Record { sid, reply: self.copy_for(stays_here, status, bytes) });
     }
 
     /// A reply of these bytes, or one that stands for it when they do not fit.
-    #[inline(always)]
     pub(crate) fn copy(&self, sid: u64, status: NrStatus, bytes: &[u8]) -> Reply {
         // SAFETY: not kept.
-        let stays_here = || unsafe { inline_scope::innermost(self) }.is_some_and(|scope| scope.is_for(sid));
+        let stays_here = unsafe { inline_scope::innermost(self) }.is_some_and(|scope| scope.is_for(sid));
+        self.copy_for(stays_here, status, bytes)
+    }
+
+    /// The same, for the calling thread itself if it `stays_here`.
+    #[inline(always)]
+    fn copy_for(&self, stays_here: bool, status: NrStatus, bytes: &[u8]) -> Reply {
         let reply = if bytes.len() as u64 > UNCHARGED {
             self.copy_large(status, bytes)
-        } else if stays_here() {
+        } else if stays_here {
             Reply::copy(status, bytes)
         } else {
             Reply::cut(&self.bumps, status, bytes)
@@ -195,8 +276,25 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn send_record(&self, record: Record) {
         // SAFETY: not kept.
-        match unsafe { inline_scope::innermost(self) } {
-            Some(scope) if scope.is_for(record.sid) => self.answer_inline(scope, record),
+        self.send_from(unsafe { inline_scope::innermost(self) }, record);
+    }
+
+    /// The same from this scope of the shard, if any.
+    #[inline(always)]
+    fn send_from(&self, scope: Option<&Scope>, record: Record) {
+        match scope.filter(|scope| scope.is_for(record.sid)) {
+            None => self.send_past(scope, record),
+            Some(scope) => match scope.frames() {
+                Some(frames) => self.send_frame_record(scope, frames, record),
+                None => self.answer_inline(scope, record),
+            },
+        }
+    }
+
+    /// Sends a record that this scope of the shard, if any, was not entered for.
+    #[inline(always)]
+    fn send_past(&self, scope: Option<&Scope>, record: Record) {
+        match scope {
             Some(scope) => self.pass_on(scope, record),
             None => self.push(record),
         }
@@ -205,30 +303,23 @@ impl Shard {
     /// Keeps what the calling thread itself waits for, if nothing can have come before it (`inline_scope.rs`).
     #[inline(always)]
     fn answer_inline(&self, scope: &Scope, record: Record) {
-        if let Some(frames) = scope.frames() {
-            let mut held = None;
-            // SAFETY: the reference is gone when `keep_frame` returns, which calls nobody back.
-            let passed_on = self.keep_frame(unsafe { &mut *frames }, record, &mut held);
-            // This may ring, and so call back.
-            drop(held);
-            if let Some(record) = passed_on {
-                self.pass_on(scope, record);
-            }
-            return;
-        }
         if scope.is_answered() {
             self.uncharge(&record);
             self.counters.duplicate_inline.add_shared(1);
-            return;
-        }
-        let slot = &self.slab.slots()[self.layout.slot(record.sid)];
-        if self.is_quiescent() && slot.is_open(record.sid, self.mask()) {
+        } else if self.is_first_answer(scope, record.sid) {
             // It is the caller's already.
             self.uncharge(&record);
             scope.keep(record.reply);
         } else {
             self.pass_on(scope, record);
         }
+    }
+
+    /// Whether nothing can have come before an answer.
+    #[inline(always)]
+    fn is_first_answer(&self, scope: &Scope, sid: u64) -> bool {
+        let slot = &self.slab.slots()[self.layout.slot(sid)];
+        !scope.is_answered() && self.is_quiescent() && slot.is_open(sid, self.mask())
     }
 
     /// Gives back what a record was charged for the ring.
@@ -240,34 +331,49 @@ impl Shard {
         }
     }
 
-    /// The same for a frame; returns one that is not kept. The token is left in `held` if it was taken.
+    /// Whether nothing can have come before a further frame.
+    #[inline(always)]
+    fn may_keep(&self, kept: &KeptFrames, slot: &Slot) -> bool {
+        !kept.is_closed && self.is_quiescent() && slot.frames.is_empty()
+    }
+
+    /// Keeps a frame if nothing can have come before it and the limit allows it; returns one that is not kept. The token is left in `held` if it was taken.
     #[inline(never)]
     fn keep_frame<'a>(&'a self, kept: &mut KeptFrames, record: Record, held: &mut Option<Held<'a>>) -> Option<Record> {
         let slot = &self.slab.slots()[self.layout.slot(record.sid)];
-        let (cost, charged) = (record.frame_cost(), record.ring_cost());
+        let cost = record.frame_cost() - QUEUED;
+        let uncharged = cost - record.ring_cost();
+        let limited = kept.uncharged + uncharged + kept.next_run_cost();
         let terminal = record.reply.status().is_terminal();
-        kept.is_closed = kept.is_closed
-            || !self.is_quiescent()
-            || !slot.frames.is_empty()
+        kept.is_closed = !self.may_keep(kept, slot)
+            || !self.ledger.has_room(self.index, limited)
             // It may end the stream for the receiver, and not for the plugin.
             || record.reply.is_overflow()
-            || !self.ledger.has_room(self.index, kept.uncharged + cost - charged)
             || (terminal && !self.end_kept(slot, record.sid, held));
-        if kept.is_closed || kept.is_full() {
-            self.charge_kept(kept);
-        }
         if kept.is_closed {
+            self.charge_kept(kept);
             return Some(record);
         }
-        kept.push(record.sid, record.reply, cost, charged);
+        self.begin_run(kept, record.sid);
+        kept.push(record.reply, cost, uncharged);
         kept.is_closed = terminal;
         None
     }
 
+    /// Begins a run, if there is no room left in the latest, for a frame that follows at once.
+    #[inline]
+    fn begin_run(&self, kept: &mut KeptFrames, sid: u64) {
+        if kept.next_run_cost() != 0 {
+            self.charge_kept(kept);
+            kept.begin_run(sid);
+        }
+    }
+
     /// Charges what was kept.
     pub(crate) fn charge_kept(&self, kept: &mut KeptFrames) {
-        if kept.uncharged != 0 {
-            self.ledger.charge(self.index, std::mem::take(&mut kept.uncharged));
+        let uncharged = kept.take_uncharged();
+        if uncharged != 0 {
+            self.ledger.charge(self.index, uncharged);
         }
     }
 
@@ -401,7 +507,7 @@ impl Shard {
     pub(crate) fn discard(&self, mut runs: Runs) {
         while let Some(run) = runs.first() {
             self.ledger.release(self.index, run.cost);
-            self.counters.abandoned.add_shared(run.frames.len() as u64);
+            self.counters.abandoned.add_shared(run.left());
             runs.drop_first();
         }
     }

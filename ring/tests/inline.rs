@@ -300,9 +300,11 @@ fn a_second_scope_keeps_nothing_while_frames_of_the_first_wait() {
     let sid = stream.sid();
     (1..=3).for_each(|byte| stream.inline(|| runtime.send(sid, NrStatus::Ok, &[byte])));
     assert_eq!(taken(&mut stream), [1, 2, 3]);
-    // And nothing later.
+    // When all are taken, a scope keeps again.
+    let drained = runtime.metrics().drained;
     stream.inline(|| runtime.send(sid, NrStatus::StreamEnd, &[4]));
     assert_eq!(taken(&mut stream), [4]);
+    assert_eq!((drained, runtime.metrics().drained), (2, 2));
 }
 
 #[test]
@@ -356,6 +358,15 @@ fn kept_frames_count_against_the_buffer_limit() {
     assert!(frames.len() > 20 && frames.last().unwrap().is_overflow());
     drop(frames);
     assert_eq!((runtime.metrics().buffered, runtime.metrics().overflowed), (0, 1));
+    drop(stream);
+    // Short ones count by the run.
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| (0..2000).for_each(|_| runtime.send(sid, NrStatus::Ok, &[7])));
+    assert!(runtime.metrics().buffered <= (1 << 16) + 64, "the limit, and the frame that says so");
+    let frames: Vec<_> = std::iter::from_fn(|| stream.try_next()?.ok()).collect();
+    assert!(frames.len() > 900 && frames.last().unwrap().is_overflow());
+    assert_eq!((runtime.metrics().buffered, runtime.metrics().overflowed), (0, 2));
 }
 
 #[test]
@@ -370,6 +381,45 @@ fn kept_frames_give_their_credit_back() {
     assert_eq!(runtime.credits(sid), 0);
     assert_eq!(taken(&mut stream), [0, 1, 2, 3]);
     assert_eq!(runtime.credits(sid), 4);
+}
+
+/// At hand is what takes nothing but the frame: no credit, no release, no end.
+#[test]
+fn frames_at_hand_are_plain_and_not_the_last() {
+    let runtime = Runtime::builder().shards(1).slots(16).cells(16).window(4).build().unwrap();
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    assert!(stream.next_at_hand().is_none());
+    stream.inline(|| {
+        runtime.send(sid, NrStatus::Ok, &[1]);
+        runtime.send(sid, NrStatus::Ok, &[]);
+        runtime.send(sid, NrStatus::Ok, &[3; 50]);
+        runtime.try_send(sid, &[4]).unwrap();
+        runtime.send(sid, NrStatus::Ok, &[5]);
+        runtime.send(sid, NrStatus::StreamEnd, &[6]);
+    });
+    // Six frames, the window, and the bytes of one that is not short.
+    assert_eq!(runtime.metrics().buffered, 7 * 64 + 50);
+    let mut at_hand = 0;
+    let mut frames = Vec::new();
+    loop {
+        let next = stream.next_at_hand().inspect(|_| at_hand += 1).or_else(|| stream.try_next()?.ok());
+        let Some(frame) = next else { break };
+        frames.push((frame.status(), frame.to_vec()));
+    }
+    assert_eq!(at_hand, 4);
+    let ok = [vec![1], vec![], vec![3; 50], vec![4], vec![5]].map(|bytes| (NrStatus::Ok, bytes));
+    assert_eq!((&frames[..5], &frames[5..]), (&ok[..], &[(NrStatus::StreamEnd, vec![6])][..]));
+    assert_eq!(runtime.metrics().buffered, 0);
+    drop(stream);
+    // The last of those that came together takes its run along.
+    let mut stream = runtime.open_stream(0).unwrap();
+    let sid = stream.sid();
+    stream.inline(|| (1..=2).for_each(|byte| runtime.send(sid, NrStatus::Ok, &[byte])));
+    assert_eq!(&stream.next_at_hand().unwrap()[..], [1]);
+    assert!(stream.next_at_hand().is_none());
+    assert_eq!(&stream.try_next().unwrap().unwrap()[..], [2]);
+    assert_eq!(runtime.metrics().buffered, 0);
 }
 
 /// Polling leaves the ring to the reactor.

@@ -266,6 +266,41 @@ fn kept_frames_come_first() {
     });
 }
 
+/// A stream has two scopes, and takes in between what has come; another thread sends a frame, drains, and says so. Legal: the scopes' frames
+/// in order, and the other's before the second scope's if it was sent before that began. Every frame is taken, or came after the end.
+#[test]
+fn a_second_scope_keeps_again() {
+    model("inline::a_second_scope_keeps_again", Bound::Three, || {
+        let runtime = Arc::new(small(2, 1));
+        let mut frames = runtime.open_stream(0).unwrap();
+        let (sid, sent) = (frames.sid(), Arc::new(AtomicBool::new(false)));
+        let other = thread::spawn({
+            let (runtime, sent) = (runtime.clone(), sent.clone());
+            move || {
+                runtime.send(sid, NrStatus::Ok, &[9]);
+                sent.store(true, Ordering::Release);
+                let _ = runtime.reactor(0).unwrap().drain(64);
+            }
+        });
+        frames.inline(|| runtime.send(sid, NrStatus::Ok, &[1]));
+        let mut seen: Vec<u8> = frames.try_next().into_iter().flatten().map(|frame| frame[0]).collect();
+        let before = sent.load(Ordering::Acquire);
+        frames.inline(|| {
+            runtime.send(sid, NrStatus::Ok, &[2]);
+            runtime.send(sid, NrStatus::StreamEnd, &[3]);
+        });
+        other.join().unwrap();
+        seen.extend(std::iter::from_fn(|| frames.try_next()?.ok().map(|frame| frame[0])));
+        assert_eq!(seen.iter().copied().filter(|byte| *byte != 9).collect::<Vec<u8>>(), [1, 2, 3]);
+        let place = seen.iter().position(|byte| *byte == 9);
+        assert!(!before || place.is_some_and(|place| place < 2), "it was sent before the second scope: {seen:?}");
+        drain(runtime.reactor(0).unwrap());
+        let metrics = runtime.metrics();
+        assert_eq!((metrics.in_flight, metrics.buffered, metrics.cancelled, metrics.abandoned), (0, 0, 0, 0));
+        assert_eq!(metrics.delivered + metrics.after_end + metrics.unknown_sid, 4);
+    });
+}
+
 /// The ring is full when a frame is sent, before the scope; another thread drains. Legal: that frame comes first, and the scope's after it.
 #[test]
 fn kept_frames_and_what_is_spilled() {
