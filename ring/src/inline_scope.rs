@@ -28,7 +28,7 @@
 //!    by unwinding.
 //!
 //! Models in `loom-tests`: `shard::inline_answer_keeps_the_reactor_armed`, `shard::inline_answer_is_the_first`,
-//! `inline::kept_frames_come_first`, `inline::kept_frames_and_what_is_spilled`.
+//! `inline::kept_frames_come_first`, `inline::kept_frames_and_what_is_spilled`, `inline::a_second_scope_keeps_again`.
 
 use std::{cell::Cell, mem::ManuallyDrop, ptr};
 
