@@ -106,7 +106,7 @@ impl HostBuilder {
         self
     }
 
-    /// What a reactor does when nothing is left; the default is to look for more for up to 50 µs before it sleeps.
+    /// What a reactor does when nothing is left; the default is to look for more for up to 100 µs before it sleeps.
     ///
     /// While results come faster than that, one at a time or in floods, callers and plugin threads are spared tens of
     /// microseconds and a system call each, and the core is busy.

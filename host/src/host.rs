@@ -363,7 +363,8 @@ impl Inner {
     #[inline(always)]
     pub(crate) fn open(&self) -> Result<ring::Call<'static>, NylonRingHostError> {
         let context = self.context;
-        context.runtime.open_call(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)
+        let shard = context.seats.shard(&context.runtime);
+        shard.and_then(ring::ShardRef::open_call).map_err(NylonRingHostError::opening)
     }
 
     /// Whether the plugin took a call; if not, the call is to be closed.

@@ -29,10 +29,10 @@ pub enum Idle {
 }
 
 impl Default for Idle {
-    /// `Yield(50 µs)`: longer than it takes to wake a plugin's thread and have it answer, so that one call at a time is served
+    /// `Yield(100 µs)`: longer than it takes to wake a plugin's thread and have it answer, so that one call at a time is served
     /// without sleeping.
     fn default() -> Self {
-        Self::Yield(Duration::from_micros(50))
+        Self::Yield(Duration::from_micros(100))
     }
 }
 
@@ -138,7 +138,7 @@ impl BusyPoll {
 mod tests {
     use super::*;
 
-    const DEFAULT: Duration = Duration::from_micros(50);
+    const DEFAULT: Duration = Duration::from_micros(100);
     const SOON: Duration = Duration::from_micros(30);
 
     fn grown() -> BusyPoll {

@@ -12,6 +12,8 @@ use std::{
     time::Instant,
 };
 
+use nylon_ring_runtime::ShardRef;
+
 use crate::{
     admission,
     deadline::{Bounds, CallOptions, Due, is_past},
@@ -102,8 +104,8 @@ async fn open_bounded(host: &Arc<Inner>, request: impl Request, options: CallOpt
 #[inline(never)]
 fn open(host: &Arc<Inner>, request: &impl Request, deadline: Option<Instant>, place: admission::Place) -> Opened {
     let context = host.context;
-    let mut frames =
-        context.runtime.open_stream(context.seats.shard(&context.runtime)).map_err(NylonRingHostError::opening)?;
+    let shard = context.seats.shard(&context.runtime);
+    let mut frames = shard.and_then(ShardRef::open_stream).map_err(NylonRingHostError::opening)?;
     let sid = frames.sid();
     if let Some(deadline) = deadline {
         context.set_deadline(sid, deadline);

@@ -5,8 +5,8 @@
 
 use std::{fmt, marker::PhantomData, ptr};
 
-use arrayvec::ArrayVec;
 use nylon_ring::{NrBytes, NrHeader, NrRequest, NrStr};
+use smallvec::SmallVec;
 
 use crate::error::NylonRingHostError;
 
@@ -103,12 +103,11 @@ pub(crate) trait Request: Send + Sync + Unpin {
 /// Where the ABI's view of a request lies. What is in it means nothing by itself.
 #[derive(Default)]
 pub(crate) struct Room {
-    few: Few,
-    many: Option<Vec<NrHeader>>,
+    headers: Headers,
     request: Option<NrRequest>,
 }
 
-type Few = ArrayVec<NrHeader, INLINE_HEADERS>;
+type Headers = SmallVec<[NrHeader; INLINE_HEADERS]>;
 
 impl Request for HighLevelRequest {
     #[cfg(feature = "tracing")]
@@ -168,8 +167,7 @@ impl<'a> Parts<'a> {
         if lengths.iter().fold(0, |all, len| all | len) > MAX_LEN {
             return Err(too_large(lengths));
         }
-        let Room { few, many, request } = room;
-        let request = request.insert(NrRequest {
+        let request = room.request.insert(NrRequest {
             path: view(self.path),
             method: view(self.method),
             query: view(self.query),
@@ -179,8 +177,8 @@ impl<'a> Parts<'a> {
             _reserved1: 0,
         });
         if headers.len() != 0 {
-            let headers = listed(headers, few, many)?;
-            (request.headers, request.headers_len) = (headers.as_ptr(), headers.len() as u32);
+            list(headers, &mut room.headers)?;
+            (request.headers, request.headers_len) = (room.headers.as_ptr(), room.headers.len() as u32);
         }
         Ok(AbiRequest { request, path: self.path, body: NrBytes::from_slice(self.body), borrowed: PhantomData })
     }
@@ -192,27 +190,18 @@ fn too_large([method, path, query, headers]: [usize; 4]) -> Box<NylonRingHostErr
     longest([("method", method), ("path", path), ("query", query), ("header list", headers)])
 }
 
-/// The ABI's view of so many headers, in one of the two places.
+/// Lists the ABI's view of headers in their room.
 #[inline(never)] // so that who has none needs no registers for them
-fn listed<'a, 'r>(
+fn list<'a>(
     headers: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
-    few: &'r mut Few,
-    many: &'r mut Option<Vec<NrHeader>>,
-) -> Result<&'r [NrHeader], Box<NylonRingHostError>> {
-    let headers_len = headers.len();
-    if headers_len > INLINE_HEADERS {
-        let many = many.insert(Vec::with_capacity(headers_len));
-        for (key, value) in headers {
-            many.push(header(key, value)?);
-        }
-        return Ok(many);
-    }
-    few.clear();
+    room: &mut Headers,
+) -> Result<(), Box<NylonRingHostError>> {
+    room.clear();
+    room.reserve_exact(headers.len());
     for (key, value) in headers {
-        // Never full: the iterator is no longer than it says.
-        few.try_push(header(key, value)?).map_err(|_| too_large([0, 0, 0, headers_len]))?;
+        room.push(header(key, value)?);
     }
-    Ok(few)
+    Ok(())
 }
 
 /// Borrows both texts for longer than the compiler knows; they are the request's, which outlives its view.

@@ -38,7 +38,7 @@ use std::{
     task::Waker,
 };
 
-use nylon_ring_runtime::Runtime;
+use nylon_ring_runtime::{Runtime, RuntimeError, ShardRef};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{context::Context, error::NylonRingHostError, idle::Idle, reactor, spare, threads::Threads};
@@ -104,12 +104,12 @@ impl Drop for Insurance {
 struct Seat {
     /// The address of the host's `Seats`, which is never reused.
     host: *const Seats,
-    shard: usize,
+    shard: Option<ShardRef<'static>>,
     /// The multi-thread runtime that the thread was seen in, or `NONE`: ask again.
     runtime: u64,
 }
 
-const NO_SEAT: Seat = Seat { host: ptr::null(), shard: 0, runtime: NONE };
+const NO_SEAT: Seat = Seat { host: ptr::null(), shard: None, runtime: NONE };
 
 /// Hosts whose seats a thread remembers; a thread that calls more hosts in turn looks its seat up more often.
 const REMEMBERED: usize = 16;
@@ -183,15 +183,21 @@ impl Seats {
     }
 
     /// The shard that the current thread calls on; `runtime` is this host's.
+    ///
+    /// # Errors
+    ///
+    /// What setting up the shard may meet when this is its first use.
     #[inline(always)]
-    pub(crate) fn shard(&self, runtime: &'static Runtime) -> usize {
-        let seat = with_seat(self, Cell::get);
-        if ptr::eq(seat.host, self) { seat.shard } else { self.sit_down(runtime) }
+    pub(crate) fn shard(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, RuntimeError> {
+        match with_seat(self, Cell::get) {
+            Seat { host, shard: Some(shard), .. } if ptr::eq(host, self) => Ok(shard),
+            _ => self.sit_down(runtime),
+        }
     }
 
     /// Finds a seat: the one the thread had, a free one, or one to share.
     #[cold]
-    fn sit_down(&self, runtime: &'static Runtime) -> usize {
+    fn sit_down(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, RuntimeError> {
         let mut owners = self.owners();
         let shard = THREAD.with(|thread| {
             let mine = Arc::downgrade(&thread.life);
@@ -200,7 +206,7 @@ impl Seats {
             match own.or_else(free) {
                 Some(shard) => {
                     owners[shard] = mine;
-                    // If the shard cannot be set up, opening the call says why.
+                    // If the shard cannot be set up, looking it up says why.
                     thread.privileges.borrow_mut().extend(runtime.take_seat(shard));
                     shard
                 }
@@ -208,8 +214,9 @@ impl Seats {
                 None => (Arc::as_ptr(&thread.life).addr() >> 4) % owners.len(),
             }
         });
-        with_seat(self, |cell| cell.set(Seat { host: self, shard, runtime: NONE }));
-        shard
+        let shard = runtime.at(shard)?;
+        with_seat(self, |cell| cell.set(Seat { host: self, shard: Some(shard), runtime: NONE }));
+        Ok(shard)
     }
 
     /// Sees to it that the reactor of `shard` is driven as long as the current thread's runtime is. Called by each caller

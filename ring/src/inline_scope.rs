@@ -69,6 +69,8 @@ enum RawPlace {
 
 /// One scope; lives on the stack of the thread that is in it.
 pub(crate) struct Scope {
+    /// The scope around this one, or null.
+    outer: *const Scope,
     shard: *const Shard,
     /// The call that it was entered for.
     sid: u64,
@@ -84,13 +86,12 @@ pub(crate) struct Scope {
 struct Entered<'a> {
     scope: &'a Scope,
     shard: &'a Shard,
-    outer: *const Scope,
 }
 
 impl Entered<'_> {
     #[inline(always)]
     fn leave(&self) {
-        SCOPE.with(|innermost| innermost.set(self.outer));
+        SCOPE.with(|innermost| innermost.set(self.scope.outer));
         if self.scope.owes.get() {
             self.shard.settle();
         } else if self.scope.passed_on.get() {
@@ -114,10 +115,11 @@ pub(crate) fn run<R>(shard: &Shard, sid: u64, place: Place<'_>, f: impl FnOnce()
         Place::Answer(answer) => RawPlace::Answer(answer),
         Place::Frames(kept) => RawPlace::Frames(kept),
     };
-    let scope =
-        Scope { shard, sid, place, answered: Cell::new(answered), owes: Cell::new(false), passed_on: Cell::new(false) };
-    let outer = SCOPE.with(|innermost| innermost.replace(&scope));
-    let entered = Entered { scope: &scope, shard, outer };
+    let outer = SCOPE.with(Cell::get);
+    let (answered, owes, passed_on) = (Cell::new(answered), Cell::new(false), Cell::new(false));
+    let scope = Scope { outer, shard, sid, place, answered, owes, passed_on };
+    SCOPE.with(|innermost| innermost.set(&scope));
+    let entered = Entered { scope: &scope, shard };
     let result = f();
     ManuallyDrop::new(entered).leave();
     result
@@ -134,6 +136,19 @@ pub(crate) unsafe fn innermost(shard: &Shard) -> Option<&Scope> {
     // SAFETY: `run` sets the pointer to a scope on this thread's stack, and resets it before that scope is gone; it is further down
     // than the frame that the caller vouches for.
     unsafe { scope.as_ref() }.filter(|scope| ptr::eq(scope.shard, shard))
+}
+
+/// The innermost scope of this thread, and its shard, if it was entered for a call of this sid, in whichever runtime.
+///
+/// # Safety
+///
+/// As [`innermost`].
+#[inline(always)]
+pub(crate) unsafe fn entered_for<'a>(sid: u64) -> Option<(&'a Shard, &'a Scope)> {
+    // SAFETY: as in `innermost`.
+    let scope = unsafe { SCOPE.with(Cell::get).as_ref() }.filter(|scope| scope.is_for(sid))?;
+    // SAFETY: the scope borrows its shard.
+    unsafe { scope.shard.as_ref() }.map(|shard| (shard, scope))
 }
 
 impl Scope {

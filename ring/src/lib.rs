@@ -81,7 +81,7 @@ pub use crate::{
     reactor::{Reactor, Turn},
     receiver::Receiver,
     reply::{INLINE, Reply},
-    runtime::{Runtime, RuntimeBuilder},
+    runtime::{Runtime, RuntimeBuilder, ShardRef},
     seat::Seat,
     watch::{Event, Watching},
 };

@@ -218,13 +218,12 @@ impl<'rt> Call<'rt> {
     fn take_inline(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
         self.open = false;
         // The plugin has answered: what it holds of the state is not valid any more.
-        let outcome = self.shard.give_up(self.slot, false);
-        if outcome == GivenUp::Late {
-            self.drop_second();
-        } else {
-            self.slot.answered_inline.add(1);
+        let Self { shard, slot, sid, .. } = *self;
+        match slot.close_answered(shard.layout.next_generation(sid)) {
+            None => slot.answered_inline.add(1),
+            Some(second) => self.drop_second(&second),
         }
-        self.shard.release_slot(self.slot, self.sid, outcome);
+        drop(shard.free(slot, sid));
         self.checked(place)
     }
 
@@ -238,9 +237,8 @@ impl<'rt> Call<'rt> {
     /// Drops a result that came through the ring after the inline answer. The consumer counted it as delivered, which stands
     /// for the answer.
     #[cold]
-    fn drop_second(&self) {
-        // SAFETY: the slot is answered and ours, and the result was not taken.
-        self.discharge(&unsafe { self.slot.take_result() });
+    fn drop_second(&self, second: &Reply) {
+        self.discharge(second);
         self.shard.counters.duplicate_inline.add_shared(1);
     }
 

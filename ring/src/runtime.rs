@@ -14,21 +14,24 @@ use crate::{
     buffer::Buffer,
     doorbell::DoorbellKind,
     error::RuntimeError,
-    fences,
+    fences, inline_scope,
     ledger::Ledger,
-    pending::{Call, Pending},
+    pending::Pending,
     reactor::Reactor,
     receiver::Receiver,
     seat::Seat,
     shard::{Shard, ShardConfig},
     sid::SidLayout,
     slab::MAX_SLOTS,
-    slot::{Kind, Stage},
+    slot::Stage,
     sync::{Ordering, Tally},
     watch::{Event, Watching},
 };
 
+mod shard_ref;
 mod statistics;
+
+pub use shard_ref::ShardRef;
 
 /// Rings and slabs, one pair a shard, and the sids that lead into them.
 ///
@@ -222,27 +225,24 @@ impl Runtime {
         }
     }
 
+    /// A shard to open calls on: looked up once, for whoever calls there again and again.
+    ///
+    /// # Errors
+    ///
+    /// [`RuntimeError::NoSuchShard`], and whatever setting up the shard may meet when this is its first use.
+    #[inline(always)]
+    pub fn at(&self, shard: usize) -> Result<ShardRef<'_>, RuntimeError> {
+        self.shard(shard).map(ShardRef::new)
+    }
+
     /// Opens a unary call on a shard.
     ///
     /// # Errors
     ///
-    /// [`RuntimeError::Full`] when all slots of the shard are in use, [`RuntimeError::Closed`] after [`close`](Self::close),
-    /// and whatever setting up the shard may meet when this is its first use.
+    /// As [`at`](Self::at), and as [`ShardRef::open_call`].
     #[inline(always)]
     pub fn open(&self, shard: usize) -> Result<Pending<'_>, RuntimeError> {
-        self.open_call(shard).map(Pending::new)
-    }
-
-    /// As [`open`](Self::open), without a place for an answer that the calling thread gives itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open).
-    #[inline(always)]
-    pub fn open_call(&self, shard: usize) -> Result<Call<'_>, RuntimeError> {
-        let shard = self.shard(shard)?;
-        let (slot, sid) = shard.open(Kind::Unary)?;
-        Ok(Call::new(shard, slot, sid))
+        self.at(shard)?.open_call().map(Pending::new)
     }
 
     /// Opens a streaming call on a shard.
@@ -252,9 +252,7 @@ impl Runtime {
     /// As [`open`](Self::open).
     #[inline(always)]
     pub fn open_stream(&self, shard: usize) -> Result<Receiver<'_>, RuntimeError> {
-        let shard = self.shard(shard)?;
-        let (slot, sid) = shard.open(Kind::Stream)?;
-        Ok(Receiver::new(shard, slot, sid))
+        self.at(shard)?.open_stream()
     }
 
     /// Gives the calling thread the seat at a shard: until it is dropped, the calls that this thread opens there cost less, for the
@@ -275,8 +273,16 @@ impl Runtime {
     /// shard's reactor sleeps. A sid that names no open call is counted and otherwise ignored.
     #[inline(always)]
     pub fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        // What is sent for the call that this thread is handing over finds its shard there, if that is one of this runtime: it has our
+        // ledger then.
+        // SAFETY: not kept.
+        if let Some((shard, scope)) = unsafe { inline_scope::entered_for(sid) }
+            && Arc::ptr_eq(&shard.ledger, &self.ledger)
+        {
+            return shard.send_inline(scope, sid, status, bytes);
+        }
         match self.existing(sid) {
-            Some(shard) => shard.send(sid, status, bytes),
+            Some(shard) => shard.send_away(sid, status, bytes),
             None => self.nowhere.add_shared(1),
         }
     }
@@ -391,7 +397,7 @@ impl Runtime {
     }
 
     /// After [`stop_opening`](Self::stop_opening): how many calls may still be handed over, by a thread inside
-    /// [`Pending::inline`], [`Call::inline`] or [`Receiver::inline`], or on the way there.
+    /// [`Pending::inline`], [`Call::inline`](crate::Call::inline) or [`Receiver::inline`], or on the way there.
     ///
     /// A slot that has become free since then counts until the next `stop_opening`, and one that a thread keeps for itself while
     /// the thread finds out that no call is opened any more, or leaves its seat; no call comes of either. Once both have returned 0,

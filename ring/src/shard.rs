@@ -161,23 +161,21 @@ impl Shard {
 
     // --- producers ---
 
-    /// Sends one result or frame. From any thread; never blocks, never takes a mutex.
+    /// Sends one result or frame, from the scope that was entered for its call.
     #[inline(always)]
-    pub(crate) fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
-        // SAFETY: not kept.
-        let scope = unsafe { inline_scope::innermost(self) };
-        match scope.filter(|scope| scope.is_for(sid)) {
-            None => self.send_away(scope, sid, status, bytes),
-            Some(scope) => match scope.frames() {
-                Some(frames) => self.send_frame(frames, sid, status, bytes),
-                None => self.send_answer(scope, sid, status, bytes),
-            },
+    pub(crate) fn send_inline(&self, scope: &Scope, sid: u64, status: NrStatus, bytes: &[u8]) {
+        match scope.frames() {
+            Some(frames) => self.send_frame(frames, sid, status, bytes),
+            None => self.send_answer(scope, sid, status, bytes),
         }
     }
 
-    /// Sends to whoever waits elsewhere. Out of line, as are the next: what one of them needs, the others do not pay for.
+    /// Sends one to whoever waits elsewhere. From any thread; never blocks, never takes a mutex. Out of line, as are the next: what one of
+    /// them needs, the others do not pay for.
     #[inline(never)]
-    fn send_away(&self, scope: Option<&Scope>, sid: u64, status: NrStatus, bytes: &[u8]) {
+    pub(crate) fn send_away(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        // SAFETY: not kept.
+        let scope = unsafe { inline_scope::innermost(self) };
         match Reply::short(status, bytes) {
             Some(reply) => self.send_past(scope, Record { sid, reply }),
             None => self.send_long(scope, sid, status, bytes),

@@ -42,6 +42,12 @@ impl SidLayout {
         self.generation_mask.wrapping_neg()
     }
 
+    /// The bits of the generation that follows a sid's.
+    #[inline]
+    pub(crate) fn next_generation(self, sid: u64) -> u64 {
+        (sid & self.generation_mask).wrapping_add(self.generation_step())
+    }
+
     /// The shard a sid names; it may not exist when the sid is forged.
     #[inline]
     pub(crate) fn shard(self, sid: u64) -> usize {

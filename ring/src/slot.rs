@@ -414,6 +414,27 @@ impl Slot {
         }
     }
 
+    /// Closes a unary call whose caller has the answer already: the slot is the caller's, and in the generation `next`. Returns a second
+    /// result, if one has arrived. Only for the caller that opened the slot, once.
+    #[inline(always)]
+    pub(crate) fn close_answered(&self, next: u64) -> Option<Reply> {
+        // Ordering: Acquire; pairs with [complete]. An exchange whatever the word is: a consumer that completes the call was first, and
+        // has left a result, or fails and takes its own back (1).
+        let state = self.state.swap(next | FREE, Ordering::Acquire);
+        if state & (PHASE | PARKED) == UNARY { None } else { self.closed_late(state) }
+    }
+
+    /// The same for a call that has parked, or has been answered, as its last word says.
+    #[cold]
+    fn closed_late(&self, state: u64) -> Option<Reply> {
+        if state & PHASE == UNARY {
+            drop(self.waker.take());
+            return None;
+        }
+        // SAFETY: the phase was `DONE`, so the result is the caller's, who has not taken it.
+        Some(unsafe { self.take_result() })
+    }
+
     /// Takes a slot that is not open any more to the next generation. Only for its owner: the caller in `DONE` and
     /// `ENDED`, the consumer in the orphan phases; the free list's Release follows.
     #[inline(always)]

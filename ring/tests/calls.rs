@@ -144,7 +144,7 @@ fn a_stale_sid_never_reaches_a_later_call() {
 fn a_call_whose_answer_goes_where_its_caller_wants_it() {
     let runtime = small(4, 2).buffer_limit(1 << 20).build().unwrap();
     let mut place = None;
-    let mut call = runtime.open_call(0).unwrap();
+    let mut call = runtime.at(0).unwrap().open_call().unwrap();
     let sid = call.sid();
     assert!(call.is_open() && call.shard() == 0);
     call.inline(&mut place, || runtime.send(sid, NrStatus::Ok, b"at once"));
@@ -153,7 +153,7 @@ fn a_call_whose_answer_goes_where_its_caller_wants_it() {
     assert!(matches!(call.take_delivered(&mut place), Some(Err(RuntimeError::Closed))));
     assert!(!call.is_open());
 
-    let mut call = runtime.open_call(0).unwrap();
+    let mut call = runtime.at(0).unwrap().open_call().unwrap();
     let sid = call.sid();
     call.inline(&mut place, || ());
     assert!(call.take_delivered(&mut place).is_none() && place.is_none());
@@ -167,7 +167,7 @@ fn a_call_whose_answer_goes_where_its_caller_wants_it() {
 
     // Too much, at once and later: nothing is left in the place.
     for at_once in [true, false] {
-        let mut call = runtime.open_call(0).unwrap();
+        let mut call = runtime.at(0).unwrap().open_call().unwrap();
         let sid = call.sid();
         let large = vec![0; 2 << 20];
         let send = || runtime.send(sid, NrStatus::Ok, &large);
@@ -182,7 +182,7 @@ fn a_call_whose_answer_goes_where_its_caller_wants_it() {
     }
 
     // Refused all the same.
-    let mut call = runtime.open_call(0).unwrap();
+    let mut call = runtime.at(0).unwrap().open_call().unwrap();
     let sid = call.sid();
     call.inline(&mut place, || runtime.send(sid, NrStatus::Ok, &[1; 5000]));
     assert_eq!(runtime.metrics().buffered, 0, "it is the caller's");
@@ -191,7 +191,7 @@ fn a_call_whose_answer_goes_where_its_caller_wants_it() {
     let m = runtime.metrics();
     assert_eq!((m.in_flight, m.unknown_sid, m.cancelled, m.buffered), (0, 1, 1, 0));
 
-    drop(runtime.open_call(0).unwrap());
+    drop(runtime.at(0).unwrap().open_call().unwrap());
     let m = runtime.metrics();
     assert_eq!((m.in_flight, m.cancelled, m.buffered), (0, 2, 0));
 }

@@ -137,6 +137,44 @@ fn the_first_answer_counts_whichever_way_it_came() {
 }
 
 #[test]
+fn an_answer_of_the_caller_itself_takes_its_waker_along() {
+    let runtime = asleep();
+    let (woken, mut call) = (Arc::new(Woken::default()), runtime.open(0).unwrap());
+    let waker = Waker::from(woken.clone());
+    assert!(Pin::new(&mut call).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    let sid = call.sid();
+    call.inline(|| runtime.send(sid, NrStatus::Ok, b"inside"));
+    assert_eq!(&call.try_take().unwrap().unwrap()[..], b"inside");
+    assert_eq!((Arc::strong_count(&woken), woken.0.load(SeqCst)), (1, 0));
+}
+
+#[test]
+fn a_sid_ends_with_the_answer_of_its_own_thread() {
+    let runtime = small(4, 1).build().unwrap();
+    let mut call = runtime.open(0).unwrap();
+    let sid = call.sid();
+    call.inline(|| runtime.send(sid, NrStatus::Ok, b"first"));
+    assert!(call.try_take().is_some());
+    let mut next = runtime.open(0).unwrap();
+    assert_ne!(next.sid(), sid);
+    runtime.send(sid, NrStatus::Ok, b"late");
+    assert!(next.try_take().is_none());
+    assert_eq!(runtime.metrics().unknown_sid, 1);
+}
+
+#[test]
+fn a_scope_keeps_nothing_of_another_runtime() {
+    let [one, other] = [(), ()].map(|()| small(4, 4).seed(7).build().unwrap());
+    let (mut call, mut namesake) = (one.open(0).unwrap(), other.open(0).unwrap());
+    let sid = call.sid();
+    assert_eq!(sid, namesake.sid());
+    call.inline(|| other.send(sid, NrStatus::Ok, b"other"));
+    assert!(call.try_take().is_none());
+    assert_eq!(&namesake.try_take().unwrap().unwrap()[..], b"other");
+}
+
+#[test]
 fn the_first_of_two_scopes_counts() {
     let runtime = asleep();
     let mut call = runtime.open(0).unwrap();
