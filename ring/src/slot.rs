@@ -7,7 +7,7 @@
 //!
 //! | phase | the slot | leaves it |
 //! | --- | --- | --- |
-//! | `FREE` | on the free list, kept by a seat, or taken from there by an opener | opener: store `UNARY` or `STREAM` |
+//! | `FREE` | on the free list, kept by a seat, taken from there by an opener, or on its way there by who closed the call | opener: store `UNARY` or `STREAM` |
 //! | `UNARY` | open, waits for one result | consumer: `DONE`; caller gives up: `FREE` or `ORPHAN_UNARY` |
 //! | `STREAM` | open, frames go to `frames` | consumer: `ENDED`; caller gives up: `FREE` or `ORPHAN_STREAM` |
 //! | `DONE` | the result lies in `result` | caller: takes it, next generation, `FREE` |
@@ -23,7 +23,7 @@
 //! | field | `FREE` | `UNARY`, `STREAM` | `DONE`, `ENDED` |
 //! | --- | --- | --- | --- |
 //! | `next` | the free list, or the seat that keeps the slot | nobody | nobody |
-//! | `result` | nobody | consumer | caller |
+//! | `result` | nobody, but for a caller that finds a second one there when it closes the call | consumer | caller |
 //! | `frames` | nobody | consumer pushes, caller takes | caller |
 //! | `waker` | nobody | caller registers, consumer takes | caller |
 //! | `entries`, `readers` | see `state.rs` | | |
@@ -431,7 +431,8 @@ impl Slot {
             drop(self.waker.take());
             return None;
         }
-        // SAFETY: the phase was `DONE`, so the result is the caller's, who has not taken it.
+        // SAFETY: the phase was `DONE`, so the result is the caller's, who has not taken it; and the consumer writes none before the caller
+        // has freed the slot, and somebody has opened it.
         Some(unsafe { self.take_result() })
     }
 
