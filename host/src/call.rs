@@ -64,6 +64,9 @@ impl<T> Drop for Apart<T> {
     }
 }
 
+/// How a call ends whose answer, if any, lies in its place. An error is boxed, so that this goes through a register.
+type Outcome = Result<(), Box<NylonRingHostError>>;
+
 /// A call that waits for a place.
 struct Queued<'a, R> {
     request: R,
@@ -85,10 +88,13 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut place = None;
-        if let Err(error) = ready!(self.advance(cx, &mut place)) {
+        let outcome = ready!(self.advance(cx, &mut place));
+        // Here, where the compiler sees that nothing is left to drop.
+        self.stage = Stage::Resolved;
+        if let Err(error) = outcome {
             return Poll::Ready(Err(*error));
         }
-        match Reply::take(&mut place) {
+        match place.take() {
             Some(reply) => Poll::Ready(Ok((reply.status(), reply.into()))),
             None => Poll::Ready(Err(NylonRingHostError::Closed)),
         }
@@ -96,79 +102,61 @@ impl<R: Request + Unpin, P: From<Reply>> Future for Call<'_, R, P> {
 }
 
 impl<R: Request + Unpin, P> Call<'_, R, P> {
-    /// Takes the call to its end, with the answer in `place`, or to an error. That is boxed, so that what this returns goes through
-    /// a register.
+    /// Takes the call to its end, with the answer in `place`, or to an error. Then it is to be resolved.
     #[inline(never)]
-    fn advance(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        place: &mut Option<Reply>,
-    ) -> Poll<Result<(), Box<NylonRingHostError>>> {
+    fn advance(&mut self, cx: &mut TaskContext<'_>, place: &mut Option<Reply>) -> Poll<Outcome> {
         let host = self.host;
         match &self.stage {
             // The straight way: neither deadline nor limit.
             Stage::Request(request) if host.is_plain & self.options.due.is_none() => {
-                let mut call = host.open().map_err(Box::new)?;
+                let mut room = Room::default();
+                let abi = request.abi(&mut room)?;
+                let mut call = host.open()?;
                 let sid = call.sid();
                 let span = CallSpan::open(host.context, sid, request);
-                let mut room = Room::default();
-                let handled = request.abi(&mut room).map(|abi| {
+                let handled = {
                     let _entered = span.enter();
                     call.inline(place, || host.plugin.handle(sid, abi))
-                });
-                if let Err(error) = host.accepted(handled) {
-                    self.stage = Stage::Resolved;
+                };
+                if let Err(refusal) = handled.accepted() {
                     call.refuse(place);
-                    return Poll::Ready(Err(Box::new(error)));
+                    return Poll::Ready(Err(host.refused(refusal)));
                 }
                 if let Some(outcome) = call.take_delivered(place) {
-                    self.stage = Stage::Resolved;
-                    return Poll::Ready(outcome.map_err(|error| Box::new(NylonRingHostError::waiting(error))));
+                    return Poll::Ready(outcome.map_err(|error| NylonRingHostError::waiting(*error)));
                 }
                 let answer = Answer { context: host.context, call, insurance: None, bounds: None, span };
                 self.stage = Stage::Answer(Apart::new(answer));
             }
             Stage::Request(_) | Stage::Queued(_) => {
                 if let Some(outcome) = ready!(self.poll_bounded(cx, place)) {
-                    return Poll::Ready(self.resolved(outcome));
+                    return Poll::Ready(outcome);
                 }
             }
             _ => {}
         }
         let Stage::Answer(answer) = &mut self.stage else { return Poll::Ready(Ok(())) };
-        let outcome = ready!(answer.0.poll(cx, place));
-        Poll::Ready(self.resolved(outcome))
-    }
-
-    #[inline(always)]
-    fn resolved(&mut self, outcome: Result<(), NylonRingHostError>) -> Result<(), Box<NylonRingHostError>> {
-        self.stage = Stage::Resolved;
-        outcome.map_err(Box::new)
+        answer.0.poll(cx, place)
     }
 
     /// Hands over a call that has a deadline or needs a place, as soon as it has one; says whether its answer has come.
     #[inline(never)]
-    fn poll_bounded(
-        &mut self,
-        cx: &mut TaskContext<'_>,
-        place: &mut Option<Reply>,
-    ) -> Poll<Option<Result<(), NylonRingHostError>>> {
+    fn poll_bounded(&mut self, cx: &mut TaskContext<'_>, place: &mut Option<Reply>) -> Poll<Option<Outcome>> {
         let host = self.host;
         if let Stage::Request(_) = &self.stage {
             let deadline = host.due(self.options).and_then(Due::deadline);
             if is_past(deadline) {
-                self.stage = Stage::Resolved;
-                return Poll::Ready(Some(Err(host.context.timed_out())));
+                return Poll::Ready(Some(Err(host.context.timed_out().into())));
             }
             let entered = match &host.admission {
                 None => Ok(None),
                 Some(admission) => admission.try_enter(),
             };
             let Stage::Request(request) = mem::replace(&mut self.stage, Stage::Resolved) else {
-                return Poll::Ready(Some(Err(NylonRingHostError::Closed)));
+                return Poll::Ready(Some(Err(NylonRingHostError::Closed.into())));
             };
             match (entered, &host.admission) {
-                (Err(error), _) => return Poll::Ready(Some(Err(error))),
+                (Err(error), _) => return Poll::Ready(Some(Err(error.into()))),
                 (Ok(None), Some(admission)) => {
                     let entering = Box::pin(admission.enter(deadline));
                     self.stage = Stage::Queued(Apart::new(Box::new(Queued { request, deadline, entering })));
@@ -181,8 +169,8 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         let Stage::Queued(queued) = mem::replace(&mut self.stage, Stage::Resolved) else { return Poll::Ready(None) };
         Poll::Ready(match entered {
             Ok(entered) => self.hand_over(&queued.0.request, queued.0.deadline, entered, place),
-            Err(NylonRingHostError::Timeout) => Some(Err(host.context.timed_out())),
-            Err(error) => Some(Err(error)),
+            Err(NylonRingHostError::Timeout) => Some(Err(host.context.timed_out().into())),
+            Err(error) => Some(Err(error.into())),
         })
     }
 
@@ -192,10 +180,12 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
         deadline: Option<Instant>,
         entered: admission::Place,
         place: &mut Option<Reply>,
-    ) -> Option<Result<(), NylonRingHostError>> {
+    ) -> Option<Outcome> {
         let host = self.host;
-        let mut call = match host.open() {
-            Ok(call) => call,
+        let mut room = Room::default();
+        let opened = request.abi(&mut room).and_then(|abi| Ok((abi, host.open()?)));
+        let (abi, mut call) = match opened {
+            Ok(opened) => opened,
             Err(error) => return Some(Err(error)),
         };
         let sid = call.sid();
@@ -203,14 +193,13 @@ impl<R: Request + Unpin, P> Call<'_, R, P> {
             host.context.set_deadline(sid, deadline);
         }
         let span = CallSpan::open(host.context, sid, request);
-        let mut room = Room::default();
-        let handled = request.abi(&mut room).map(|abi| {
+        let handled = {
             let _entered = span.enter();
             call.inline(place, || host.handle(sid, abi))
-        });
-        if let Err(error) = host.accepted(handled) {
+        };
+        if let Err(refusal) = handled.accepted() {
             call.refuse(place);
-            return Some(Err(error));
+            return Some(Err(host.refused(refusal)));
         }
         if let Some(outcome) = call.take_delivered(place) {
             // It may have come too late: `handle` took its time.
@@ -236,7 +225,7 @@ struct Answer {
 
 impl Answer {
     #[inline]
-    fn poll(&mut self, cx: &mut TaskContext<'_>, place: &mut Option<Reply>) -> Poll<Result<(), NylonRingHostError>> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>, place: &mut Option<Reply>) -> Poll<Outcome> {
         let polled = {
             let _entered = self.span.enter();
             self.call.poll_into(cx, place)
@@ -249,7 +238,7 @@ impl Answer {
             && bounds.poll(cx)?.is_ready()
         {
             // Dropping this gives the call up.
-            return Poll::Ready(Err(self.context.timed_out()));
+            return Poll::Ready(Err(self.context.timed_out().into()));
         }
         let seats = &self.context.seats;
         seats.ensure_served(self.context, self.call.shard(), cx.waker(), &mut self.insurance)?;

@@ -39,19 +39,23 @@ pub(crate) fn api(host_ctx: *mut c_void) -> NrHostApi {
 ///
 /// `host_ctx` is null or the one the plugin was given; `payload` is null, absurdly long, or readable.
 unsafe extern "C" fn send_result(host_ctx: *mut c_void, sid: u64, status: u32, payload: NrBytes) {
-    contain((), || {
-        // SAFETY: the caller passes null or what it was given.
-        let Some(context) = (unsafe { Context::from_host_ctx(host_ctx) }) else { return NULL_CONTEXT.count() };
-        let status = context.status(status);
-        if payload.len > context.runtime.buffer_limit() {
-            return send_huge(context, sid, status, payload);
-        }
-        // SAFETY: what `as_slice` cannot check, that a plausible pointer is readable, the caller vouches for.
-        match unsafe { payload.as_slice() } {
-            Ok(bytes) => context.runtime.send(sid, status, bytes),
-            Err(_) => send_invalid(context, sid),
-        }
-    });
+    // SAFETY: the caller passes null or what it was given.
+    let Some(context) = (unsafe { Context::from_host_ctx(host_ctx) }) else { return NULL_CONTEXT.count() };
+    let status = context.status(status);
+    if payload.len > context.runtime.buffer_limit() {
+        return send_huge(context, sid, status, payload);
+    }
+    // SAFETY: what `as_slice` cannot check, that a plausible pointer is readable, the caller vouches for.
+    let Ok(bytes) = (unsafe { payload.as_slice() }) else { return send_invalid(context, sid) };
+    if !context.runtime.send_at_once(sid, status, bytes) {
+        send(context, sid, status, bytes);
+    }
+}
+
+/// Out of line, as what follows: what is sent at once cannot panic, and needs no preparations for it.
+#[inline(never)]
+fn send(context: &Context, sid: u64, status: NrStatus, bytes: &[u8]) {
+    contain((), || context.runtime.send_otherwise(sid, status, bytes));
 }
 
 /// More bytes than may be buffered, or than there can be.
@@ -60,14 +64,14 @@ fn send_huge(context: &Context, sid: u64, status: NrStatus, payload: NrBytes) {
     if payload.len > isize::MAX as u64 || payload.ptr.is_null() {
         return send_invalid(context, sid);
     }
-    context.runtime.send_overflow(sid, status);
+    contain((), || context.runtime.send_overflow(sid, status));
 }
 
 /// What stands for a payload that cannot be one.
 #[cold]
 fn send_invalid(context: &Context, sid: u64) {
     context.invalid_payload.count();
-    context.runtime.send(sid, NrStatus::Invalid, &[]);
+    send(context, sid, NrStatus::Invalid, &[]);
 }
 
 /// `NrHostApi::get_extension`.

@@ -134,15 +134,15 @@ impl Context {
     pub(crate) fn in_time(
         &self,
         deadline: Option<Instant>,
-        outcome: Result<(), RuntimeError>,
-    ) -> Result<(), NylonRingHostError> {
+        outcome: Result<(), Box<RuntimeError>>,
+    ) -> Result<(), Box<NylonRingHostError>> {
         if is_past(deadline) {
-            if !matches!(outcome, Err(RuntimeError::Closed)) {
+            if !outcome.is_err_and(|error| matches!(*error, RuntimeError::Closed)) {
                 self.late.count();
             }
-            return Err(self.timed_out());
+            return Err(self.timed_out().into());
         }
-        outcome.map_err(NylonRingHostError::waiting)
+        outcome.map_err(|error| NylonRingHostError::waiting(*error))
     }
 
     /// A call whose deadline has passed, counted.

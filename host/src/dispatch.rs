@@ -66,6 +66,23 @@ impl Refusal {
     }
 }
 
+/// What `handle` returned: a word, until somebody looks whether it is a status.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "no result follows a call that was refused"]
+pub(crate) struct Handled(u32);
+
+impl Handled {
+    /// Whether the plugin took the call.
+    ///
+    /// # Errors
+    ///
+    /// What `handle` returned, if it was not `Ok`; no result follows.
+    #[inline]
+    pub(crate) fn accepted(self) -> Result<(), Refusal> {
+        accepted(self.0)
+    }
+}
+
 impl From<Refusal> for NylonRingHostError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused { status: refusal.status }
@@ -170,16 +187,11 @@ impl Plugin {
 
     /// Hands one request to the plugin. The result, if the plugin accepts, comes through the host's vtable, perhaps
     /// before this returns.
-    ///
-    /// # Errors
-    ///
-    /// What `handle` returned, if it was not `Ok`; no result follows.
     #[inline]
-    pub(crate) fn handle(&self, sid: u64, request: AbiRequest<'_>) -> Result<(), Refusal> {
+    pub(crate) fn handle(&self, sid: u64, request: AbiRequest<'_>) -> Handled {
         // SAFETY: invariant 1; an `AbiRequest` points to memory that is live until this returns, and the plugin keeps
         // none of it.
-        let raw = unsafe { (self.fns.handle)(self.plugin_ctx, sid, request.request(), request.body()) };
-        accepted(raw)
+        Handled(unsafe { (self.fns.handle)(self.plugin_ctx, sid, request.request(), request.body()) })
     }
 
     /// Asks the plugin for one of its own extensions.

@@ -333,21 +333,21 @@ pub enum NylonRingHostError {
 impl NylonRingHostError {
     /// What opening a call met.
     #[cold]
-    pub(crate) fn opening(error: RuntimeError) -> Self {
-        match error {
+    pub(crate) fn opening(error: RuntimeError) -> Box<Self> {
+        Box::new(match error {
             RuntimeError::Full { limit } => Self::TooManyInFlight { limit },
             RuntimeError::Closed => Self::ShuttingDown,
             other => Self::Runtime(other),
-        }
+        })
     }
 
     /// What waiting for a result met.
     #[cold]
-    pub(crate) fn waiting(error: RuntimeError) -> Self {
-        match error {
+    pub(crate) fn waiting(error: RuntimeError) -> Box<Self> {
+        Box::new(match error {
             RuntimeError::Overflow { limit } => Self::Overflow { limit },
             RuntimeError::Closed => Self::Closed,
             other => Self::Runtime(other),
-        }
+        })
     }
 }

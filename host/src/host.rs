@@ -19,7 +19,7 @@ use crate::{
     call::Call,
     context::Context,
     deadline::{CallOptions, Due},
-    dispatch::{Plugin, Refusal},
+    dispatch::{Handled, Plugin, Refusal},
     error::NylonRingHostError,
     handle_times::{HandleClock, HandleTimes},
     loader::LoadedPlugin,
@@ -357,37 +357,25 @@ impl NylonRingHost {
     }
 }
 
-pub(crate) type Handled = Result<Result<(), Refusal>, Box<NylonRingHostError>>;
-
 impl Inner {
     #[inline(always)]
-    pub(crate) fn open(&self) -> Result<ring::Call<'static>, NylonRingHostError> {
+    pub(crate) fn open(&self) -> Result<ring::Call<'static>, Box<NylonRingHostError>> {
         let context = self.context;
-        let shard = context.seats.shard(&context.runtime);
-        shard.and_then(ring::ShardRef::open_call).map_err(NylonRingHostError::opening)
+        context.seats.shard(&context.runtime)?.open_call().map_err(NylonRingHostError::opening)
     }
 
-    /// Whether the plugin took a call; if not, the call is to be closed.
-    #[inline(always)]
-    pub(crate) fn accepted(&self, handled: Handled) -> Result<(), NylonRingHostError> {
-        match handled {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(refusal)) => Err(self.refused(refusal)),
-            Err(error) => Err(*error),
-        }
-    }
-
+    /// The error for a call that the plugin did not take, which is to be closed.
     #[cold]
-    fn refused(&self, refusal: Refusal) -> NylonRingHostError {
+    pub(crate) fn refused(&self, refusal: Refusal) -> Box<NylonRingHostError> {
         self.context.refused.count();
         if refusal.is_unknown() {
             self.context.unknown_status.count();
         }
-        refusal.into()
+        Box::new(refusal.into())
     }
 
     /// Hands a request to the plugin, watched and timed as it is to be.
-    pub(crate) fn handle(&self, sid: u64, request: AbiRequest<'_>) -> Result<(), Refusal> {
+    pub(crate) fn handle(&self, sid: u64, request: AbiRequest<'_>) -> Handled {
         let timed = || match &self.clock {
             None => self.plugin.handle(sid, request),
             Some(clock) => clock.run(|| self.plugin.handle(sid, request)),

@@ -12,8 +12,6 @@ use std::{
     time::Instant,
 };
 
-use nylon_ring_runtime::ShardRef;
-
 use crate::{
     admission,
     deadline::{Bounds, CallOptions, Due, is_past},
@@ -104,21 +102,23 @@ async fn open_bounded(host: &Arc<Inner>, request: impl Request, options: CallOpt
 #[inline(never)]
 fn open(host: &Arc<Inner>, request: &impl Request, deadline: Option<Instant>, place: admission::Place) -> Opened {
     let context = host.context;
+    let mut room = Room::default();
+    let abi = request.abi(&mut room).map_err(|error| *error)?;
     let shard = context.seats.shard(&context.runtime);
-    let mut frames = shard.and_then(ShardRef::open_stream).map_err(NylonRingHostError::opening)?;
+    let opened = shard.and_then(|shard| shard.open_stream().map_err(NylonRingHostError::opening));
+    let mut frames = opened.map_err(|error| *error)?;
     let sid = frames.sid();
     if let Some(deadline) = deadline {
         context.set_deadline(sid, deadline);
     }
     let span = CallSpan::open(context, sid, request);
-    let mut room = Room::default();
-    let handled = request.abi(&mut room).map(|abi| {
+    let handled = {
         let _entered = span.enter();
         frames.inline(|| host.handle(sid, abi))
-    });
-    if let Err(error) = host.accepted(handled) {
+    };
+    if let Err(refusal) = handled.accepted() {
         frames.refuse();
-        return Err(error);
+        return Err(*host.refused(refusal));
     }
     Ok(StreamReceiver::new(host.clone(), frames, Bounds::new(deadline, place), span))
 }

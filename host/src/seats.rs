@@ -38,7 +38,7 @@ use std::{
     task::Waker,
 };
 
-use nylon_ring_runtime::{Runtime, RuntimeError, ShardRef};
+use nylon_ring_runtime::{Runtime, ShardRef};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{context::Context, error::NylonRingHostError, idle::Idle, reactor, spare, threads::Threads};
@@ -188,16 +188,18 @@ impl Seats {
     ///
     /// What setting up the shard may meet when this is its first use.
     #[inline(always)]
-    pub(crate) fn shard(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, RuntimeError> {
-        match with_seat(self, Cell::get) {
-            Seat { host, shard: Some(shard), .. } if ptr::eq(host, self) => Ok(shard),
+    pub(crate) fn shard(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
+        let seat = with_seat(self, Cell::get);
+        match seat.shard {
+            Some(shard) if ptr::eq(seat.host, self) => Ok(shard),
             _ => self.sit_down(runtime),
         }
     }
 
-    /// Finds a seat: the one the thread had, a free one, or one to share.
+    /// Finds a seat: the one the thread had, a free one, or one to share. An error is boxed, so that what this returns goes through
+    /// registers.
     #[cold]
-    fn sit_down(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, RuntimeError> {
+    fn sit_down(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
         let mut owners = self.owners();
         let shard = THREAD.with(|thread| {
             let mine = Arc::downgrade(&thread.life);
@@ -214,7 +216,7 @@ impl Seats {
                 None => (Arc::as_ptr(&thread.life).addr() >> 4) % owners.len(),
             }
         });
-        let shard = runtime.at(shard)?;
+        let shard = runtime.at(shard).map_err(NylonRingHostError::opening)?;
         with_seat(self, |cell| cell.set(Seat { host: self, shard: Some(shard), runtime: NONE }));
         Ok(shard)
     }

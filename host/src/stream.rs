@@ -81,12 +81,12 @@ impl StreamReceiver {
         };
         let error = match polled {
             Poll::Ready(Some(Ok(()))) => return Poll::Ready(self.frame(&mut place)),
-            Poll::Ready(Some(Err(error))) => NylonRingHostError::waiting(error),
+            Poll::Ready(Some(Err(error))) => *NylonRingHostError::waiting(error),
             Poll::Ready(None) => return Poll::Ready(None),
             // The last look into the ring.
             Poll::Pending if self.is_due(cx) => match self.frames.try_next() {
                 Some(Ok(reply)) => return Poll::Ready(self.frame(&mut Some(reply))),
-                Some(Err(error)) => NylonRingHostError::waiting(error),
+                Some(Err(error)) => *NylonRingHostError::waiting(error),
                 None => {
                     self.frames.cancel();
                     self.host.context.timed_out()

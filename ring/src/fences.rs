@@ -3,48 +3,36 @@
 //! Two threads each write one thing and then look at the other's; at least one must see what the other wrote. Usually each puts
 //! a SeqCst fence in between. Here one side does it millions of times a second, and the other while a runtime stops: so the
 //! *light* fence is one for the compiler alone, and the *heavy* one has the kernel put a fence into every running thread of the
-//! process (Linux' `membarrier`). Where that cannot be had, and in models, both are SeqCst fences.
+//! process (Linux' `membarrier`). Elsewhere than on Linux, and in models, both are SeqCst fences. Where the kernel does not do it, the pair
+//! is not available.
 //!
 //! After `asymmetric_thread_fence` (D. Goldblatt, P1202), as in liburcu and folly.
 
 #[cfg(all(target_os = "linux", not(any(nylon_loom, miri))))]
 mod imp {
-    use std::sync::Once;
+    use std::sync::OnceLock;
 
     use rustix::thread::{MembarrierCommand, membarrier};
 
-    use crate::sync::{AtomicBool, Ordering, compiler_fence, fence};
+    use crate::sync::{Ordering, compiler_fence};
 
-    /// Whether the kernel does the heavy side. Written once, before the first fence.
-    static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
-
-    /// Asks the kernel; call it before the first of either fence.
-    pub(crate) fn set_up() {
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| {
-            // Ordering: Relaxed; whoever uses a fence has been given what was set up after this.
-            ASYMMETRIC.store(membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok(), Ordering::Relaxed);
-        });
+    /// Whether the kernel does the heavy side. Ask before the first of either fence.
+    pub(crate) fn available() -> bool {
+        static AVAILABLE: OnceLock<bool> = OnceLock::new();
+        *AVAILABLE.get_or_init(|| membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok())
     }
 
-    /// The side that runs often.
+    /// The side that runs often. Only where the pair is available.
     #[inline(always)]
     pub(crate) fn light() {
-        // Ordering: Relaxed; as in `set_up`.
-        if ASYMMETRIC.load(Ordering::Relaxed) {
-            compiler_fence(Ordering::SeqCst);
-        } else {
-            fence(Ordering::SeqCst);
-        }
+        compiler_fence(Ordering::SeqCst);
     }
 
-    /// The side that runs rarely. False if the kernel, which has agreed to it, does not do it this time: it is short of memory, or
-    /// has been forbidden to since.
+    /// The side that runs rarely, in this thread and all others. False if the kernel does not do it: it has not agreed, is short of memory,
+    /// or has been forbidden to since.
     #[must_use = "without the fence nothing is known of the other side"]
     pub(crate) fn heavy() -> bool {
-        fence(Ordering::SeqCst);
-        // Ordering: Relaxed; as in `set_up`.
-        !ASYMMETRIC.load(Ordering::Relaxed) || membarrier(MembarrierCommand::PrivateExpedited).is_ok()
+        membarrier(MembarrierCommand::PrivateExpedited).is_ok()
     }
 }
 
@@ -52,8 +40,10 @@ mod imp {
 mod imp {
     use crate::sync::{Ordering, fence};
 
-    /// Nothing to set up.
-    pub(crate) fn set_up() {}
+    /// Always.
+    pub(crate) fn available() -> bool {
+        true
+    }
 
     /// The side that runs often.
     pub(crate) fn light() {
@@ -68,4 +58,4 @@ mod imp {
     }
 }
 
-pub(crate) use imp::{heavy, light, set_up};
+pub(crate) use imp::{available, heavy, light};

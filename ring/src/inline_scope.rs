@@ -34,12 +34,7 @@ use std::{cell::Cell, mem::ManuallyDrop, ptr};
 
 use nylon_ring::NrStatus;
 
-use crate::{
-    frames::KeptFrames,
-    reply::{INLINE, Reply},
-    shard::Shard,
-    sync::thread_local,
-};
+use crate::{frames::KeptFrames, reply::Reply, shard::Shard, slot::Slot, sync::thread_local};
 
 #[cfg(not(nylon_loom))]
 thread_local! {
@@ -60,12 +55,17 @@ pub(crate) enum Place<'a> {
     Frames(&'a mut KeptFrames),
 }
 
-/// The same, for the scope. It borrows the place mutably for as long as it exists, and makes no reference of it that lasts.
+/// The same, for the scope. It borrows the place mutably for as long as it exists, and makes no reference of it that lasts; whoever gets
+/// this from it uses it before the scope ends.
 #[derive(Clone, Copy)]
-enum RawPlace {
-    Answer(*mut Option<Reply>),
+pub(crate) enum RawPlace {
+    Answer(AnswerPlace),
     Frames(*mut KeptFrames),
 }
+
+/// Where a unary call's answer is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct AnswerPlace(*mut Option<Reply>);
 
 /// One scope; lives on the stack of the thread that is in it.
 pub(crate) struct Scope {
@@ -74,12 +74,20 @@ pub(crate) struct Scope {
     shard: *const Shard,
     /// The call that it was entered for.
     sid: u64,
+    /// The slot of that call; null if it is over.
+    slot: *const Slot,
     place: RawPlace,
-    answered: Cell<bool>,
-    /// Whether the shard's reactor is owed a doorbell.
-    owes: Cell<bool>,
-    /// Whether something that the caller waits for went into the ring.
-    passed_on: Cell<bool>,
+    due: Cell<Due>,
+}
+
+/// What is to be done when a scope ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    /// To drain: something that the caller waits for went into the ring.
+    Look,
+    /// That, and to pay: the shard's reactor is owed a doorbell.
+    Settle,
 }
 
 /// Makes a scope the innermost one until it leaves, and pays the debt then.
@@ -92,10 +100,10 @@ impl Entered<'_> {
     #[inline(always)]
     fn leave(&self) {
         SCOPE.with(|innermost| innermost.set(self.scope.outer));
-        if self.scope.owes.get() {
-            self.shard.settle();
-        } else if self.scope.passed_on.get() {
-            self.shard.help();
+        match self.scope.due.get() {
+            Due::Nothing => {}
+            Due::Look => self.shard.help(),
+            Due::Settle => self.shard.settle(),
         }
     }
 }
@@ -107,17 +115,16 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Runs `f` in a scope for the call `sid` of `shard`; what it sends for that call is kept in `place`.
+/// Runs `f` in a scope for the call `sid` of `shard`, which has this slot while it is open; what is sent for that call is kept in `place`.
 #[inline(always)]
-pub(crate) fn run<R>(shard: &Shard, sid: u64, place: Place<'_>, f: impl FnOnce() -> R) -> R {
-    let answered = matches!(&place, Place::Answer(Some(_)));
+pub(crate) fn run<R>(shard: &Shard, sid: u64, slot: Option<&Slot>, place: Place<'_>, f: impl FnOnce() -> R) -> R {
+    let slot = slot.map_or(ptr::null(), ptr::from_ref);
     let place = match place {
-        Place::Answer(answer) => RawPlace::Answer(answer),
+        Place::Answer(answer) => RawPlace::Answer(AnswerPlace(answer)),
         Place::Frames(kept) => RawPlace::Frames(kept),
     };
     let outer = SCOPE.with(Cell::get);
-    let (answered, owes, passed_on) = (Cell::new(answered), Cell::new(false), Cell::new(false));
-    let scope = Scope { outer, shard, sid, place, answered, owes, passed_on };
+    let scope = Scope { outer, shard, sid, slot, place, due: Cell::new(Due::Nothing) };
     SCOPE.with(|innermost| innermost.set(&scope));
     let entered = Entered { scope: &scope, shard };
     let result = f();
@@ -158,57 +165,58 @@ impl Scope {
         self.sid == sid
     }
 
-    /// Whether the unary call has its answer.
+    /// The slot of that call, while it is open.
     #[inline(always)]
-    pub(crate) fn is_answered(&self) -> bool {
-        self.answered.get()
+    pub(crate) fn slot(&self) -> Option<&Slot> {
+        // SAFETY: whoever runs the scope lent it a slot for as long, if any.
+        unsafe { self.slot.as_ref() }
     }
 
-    /// Keeps the first answer of a unary call.
+    /// Where the answer of a unary call is kept, or the frames of a stream.
     #[inline(always)]
-    pub(crate) fn keep(&self, reply: Reply) {
-        if let RawPlace::Answer(answer) = self.place {
-            self.answered.set(true);
-            // SAFETY: see `RawPlace`; there is no answer yet, so nothing is overwritten.
-            unsafe { answer.write(Some(reply)) };
-        }
-    }
-
-    /// The same, if it is short; says whether it is.
-    #[inline(always)]
-    pub(crate) fn keep_short(&self, status: NrStatus, bytes: &[u8]) -> bool {
-        if bytes.len() > INLINE {
-            return false;
-        }
-        self.keep(Reply::without_bytes(status as u32));
-        if !bytes.is_empty()
-            && let RawPlace::Answer(answer) = self.place
-            // SAFETY: see `RawPlace`; the reference is gone at once.
-            && let Some(answer) = unsafe { &mut *answer }
-        {
-            answer.set_short(bytes);
-        }
-        true
-    }
-
-    /// Where the frames of a stream are kept; `None` if this is the scope of a unary call. No other reference to them exists (see
-    /// `RawPlace`), and none may be there when the scope ends.
-    #[inline(always)]
-    pub(crate) fn frames(&self) -> Option<*mut KeptFrames> {
-        match self.place {
-            RawPlace::Answer(_) => None,
-            RawPlace::Frames(kept) => Some(kept),
-        }
+    pub(crate) fn place(&self) -> RawPlace {
+        self.place
     }
 
     /// Notes that something went into the ring that the caller is about to look for.
     #[inline(always)]
     pub(crate) fn pass_on(&self) {
-        self.passed_on.set(true);
+        if self.due.get() == Due::Nothing {
+            self.due.set(Due::Look);
+        }
     }
 
     /// Notes that the reactor is owed a doorbell.
     pub(crate) fn owe(&self) {
-        self.owes.set(true);
+        self.due.set(Due::Settle);
+    }
+}
+
+impl AnswerPlace {
+    /// Whether there is no answer yet.
+    #[inline(always)]
+    pub(crate) fn is_empty(self) -> bool {
+        // SAFETY: see `RawPlace`; the reference is gone at once.
+        unsafe { (*self.0).is_none() }
+    }
+
+    /// Keeps an answer; there is none yet.
+    #[inline(always)]
+    pub(crate) fn keep(self, reply: Reply) {
+        // SAFETY: see `RawPlace`; there is no answer yet, so nothing is overwritten.
+        unsafe { self.0.write(Some(reply)) };
+    }
+
+    /// The same for one of at most [`INLINE`](crate::INLINE) bytes.
+    #[inline(always)]
+    pub(crate) fn keep_short(self, status: NrStatus, bytes: &[u8]) {
+        self.keep(Reply::without_bytes(status as u32));
+        // SAFETY: see `RawPlace`; the reference is gone at once.
+        let answer = unsafe { &mut *self.0 };
+        if !bytes.is_empty()
+            && let Some(answer) = answer
+        {
+            answer.set_short(bytes);
+        }
     }
 }

@@ -112,8 +112,8 @@ impl<'rt> Pending<'rt> {
 
 /// The answer out of the place that it was left in.
 #[inline(always)]
-fn taken(outcome: Result<(), RuntimeError>, place: &mut Option<Reply>) -> Result<Reply, RuntimeError> {
-    outcome?;
+fn taken(outcome: Result<(), Box<RuntimeError>>, place: &mut Option<Reply>) -> Result<Reply, RuntimeError> {
+    outcome.map_err(|error| *error)?;
     Reply::take(place).ok_or(RuntimeError::Closed)
 }
 
@@ -146,7 +146,7 @@ impl<'rt> Call<'rt> {
     /// dropped takes itself for one that was not answered.
     #[inline(always)]
     pub fn inline<R>(&mut self, place: &mut Option<Reply>, f: impl FnOnce() -> R) -> R {
-        let result = inline_scope::run(self.shard, self.sid, Place::Answer(place), f);
+        let result = inline_scope::run(self.shard, self.sid, Some(self.slot), Place::Answer(place), f);
         if self.open {
             self.slot.set_stage(Stage::HandedOver);
         }
@@ -158,14 +158,16 @@ impl<'rt> Call<'rt> {
     ///
     /// # Errors
     ///
-    /// As [`Pending::try_take`].
+    /// As [`Pending::try_take`]. Boxed, so that what this returns goes through registers.
     #[inline(always)]
-    pub fn take_delivered(&mut self, place: &mut Option<Reply>) -> Option<Result<(), RuntimeError>> {
+    pub fn take_delivered(&mut self, place: &mut Option<Reply>) -> Option<Result<(), Box<RuntimeError>>> {
         if !self.open {
-            return Some(Err(RuntimeError::Closed));
+            return Some(Err(RuntimeError::Closed.into()));
         }
-        if place.is_some() {
-            return Some(self.take_inline(place));
+        if let Some(reply) = place {
+            let is_overflow = reply.is_overflow();
+            self.close_answered();
+            return Some(if is_overflow { Err(overflowed(self.shard, place)) } else { Ok(()) });
         }
         self.slot.is_answered().then(|| self.take(place))
     }
@@ -182,9 +184,13 @@ impl<'rt> Call<'rt> {
     ///
     /// # Errors
     ///
-    /// As [`Pending::try_take`].
+    /// As [`take_delivered`](Self::take_delivered).
     #[inline]
-    pub fn poll_into(&mut self, cx: &mut Context<'_>, place: &mut Option<Reply>) -> Poll<Result<(), RuntimeError>> {
+    pub fn poll_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        place: &mut Option<Reply>,
+    ) -> Poll<Result<(), Box<RuntimeError>>> {
         if let Some(outcome) = self.take_delivered(place) {
             return Poll::Ready(outcome);
         }
@@ -204,27 +210,27 @@ impl<'rt> Call<'rt> {
 
     /// Moves the result out of the answered slot, and frees it.
     #[inline(always)]
-    fn take(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
+    fn take(&mut self, place: &mut Option<Reply>) -> Result<(), Box<RuntimeError>> {
         self.open = false;
         // SAFETY: we opened the slot, it is answered, and `open` says that this is the first time.
         let reply = place.insert(unsafe { self.slot.take_result() });
-        self.discharge(reply);
+        let is_overflow = reply.is_overflow();
+        self.shard.uncharge(reply);
         drop(self.shard.free_answered(self.slot, self.sid));
-        self.checked(place)
+        if is_overflow { Err(overflowed(self.shard, place)) } else { Ok(()) }
     }
 
-    /// Closes the call with the answer that this thread gave itself, and frees the slot.
+    /// Closes the call that this thread has answered itself, and frees the slot.
     #[inline(always)]
-    fn take_inline(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
+    fn close_answered(&mut self) {
         self.open = false;
         // The plugin has answered: what it holds of the state is not valid any more.
         let Self { shard, slot, sid, .. } = *self;
         match slot.close_answered(shard.layout.next_generation(sid)) {
             None => slot.answered_inline.add(1),
-            Some(second) => self.drop_second(&second),
+            Some(second) => drop_second(shard, &second),
         }
         drop(shard.free(slot, sid));
-        self.checked(place)
     }
 
     /// Drops an answer that this thread gave itself for a call that is open no more, as far as its caller is concerned.
@@ -234,60 +240,57 @@ impl<'rt> Call<'rt> {
         }
     }
 
-    /// Drops a result that came through the ring after the inline answer. The consumer counted it as delivered, which stands
-    /// for the answer.
-    #[cold]
-    fn drop_second(&self, second: &Reply) {
-        self.discharge(second);
-        self.shard.counters.duplicate_inline.add_shared(1);
-    }
-
-    /// Gives back what a result was charged, when it is the caller's.
-    #[inline(always)]
-    fn discharge(&self, reply: &Reply) {
-        let cost = reply.ring_cost();
-        if cost != 0 {
-            self.shard.ledger.release(self.shard.index, cost);
-        }
-    }
-
-    #[inline(always)]
-    fn checked(&self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
-        if place.as_ref().is_some_and(Reply::is_overflow) {
-            *place = None;
-            self.shard.counters.overflowed.add_shared(1);
-            return Err(RuntimeError::Overflow { limit: self.shard.ledger.limit() });
-        }
-        Ok(())
-    }
-
     /// The last look into the ring, when the runtime was closed.
     #[cold]
-    fn take_before_closing(&mut self, place: &mut Option<Reply>) -> Result<(), RuntimeError> {
+    fn take_before_closing(&mut self, place: &mut Option<Reply>) -> Result<(), Box<RuntimeError>> {
         self.shard.help();
         self.take_delivered(place).unwrap_or_else(|| {
             self.close(true);
-            Err(RuntimeError::Closed)
+            Err(RuntimeError::Closed.into())
         })
     }
 
+    #[inline(always)]
     fn close(&mut self, keep_leased: bool) {
-        if !std::mem::replace(&mut self.open, false) {
-            return;
+        if std::mem::replace(&mut self.open, false) {
+            give_up(self.shard, self.slot, self.sid, keep_leased);
         }
-        let outcome = self.shard.give_up(self.slot, keep_leased);
-        if outcome == GivenUp::Late {
-            // SAFETY: the slot is answered and ours; `open` was true, so the result was not taken.
-            self.discharge(&unsafe { self.slot.take_result() });
-            self.shard.counters.abandoned.add_shared(1);
-        } else {
-            self.shard.counters.cancelled.add_shared(1);
-        }
-        if outcome == GivenUp::Orphan {
-            self.slot.entries.tell(self.sid, Event::GivenUp);
-        }
-        self.shard.release_slot(self.slot, self.sid, outcome);
     }
+}
+
+// What is out of line takes its parts, so that the compiler may keep a call that is answered at once in registers.
+
+/// Drops a result that came through the ring after the inline answer. The consumer counted it as delivered, which stands
+/// for the answer.
+#[cold]
+fn drop_second(shard: &Shard, second: &Reply) {
+    shard.uncharge(second);
+    shard.counters.duplicate_inline.add_shared(1);
+}
+
+/// What the caller gets for a reply that stands for one that did not fit.
+#[cold]
+fn overflowed(shard: &Shard, place: &mut Option<Reply>) -> Box<RuntimeError> {
+    *place = None;
+    shard.counters.overflowed.add_shared(1);
+    Box::new(RuntimeError::Overflow { limit: shard.ledger.limit() })
+}
+
+/// Gives up a call that was open.
+#[inline(never)]
+fn give_up(shard: &Shard, slot: &Slot, sid: u64, keep_leased: bool) {
+    let outcome = shard.give_up(slot, keep_leased);
+    if outcome == GivenUp::Late {
+        // SAFETY: the slot is answered and ours; the call was open, so the result was not taken.
+        shard.uncharge(&unsafe { slot.take_result() });
+        shard.counters.abandoned.add_shared(1);
+    } else {
+        shard.counters.cancelled.add_shared(1);
+    }
+    if outcome == GivenUp::Orphan {
+        slot.entries.tell(sid, Event::GivenUp);
+    }
+    shard.release_slot(slot, sid, outcome);
 }
 
 impl Future for Pending<'_> {
@@ -314,8 +317,6 @@ impl Drop for Pending<'_> {
 impl Drop for Call<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.open {
-            self.close(true);
-        }
+        self.close(true);
     }
 }

@@ -72,7 +72,7 @@ impl<'rt> Receiver<'rt> {
         let is_closed = !self.runs.is_empty() || self.slot.is_none_or(Slot::is_parked);
         let mut keeping = Keeping { kept: KeptFrames::new(is_closed), receiver: self };
         let Keeping { receiver, kept } = &mut keeping;
-        let result = inline_scope::run(receiver.shard, receiver.sid, Place::Frames(kept), f);
+        let result = inline_scope::run(receiver.shard, receiver.sid, receiver.slot, Place::Frames(kept), f);
         drop(keeping);
         if let Some(slot) = self.slot {
             slot.set_stage(Stage::HandedOver);

@@ -14,7 +14,7 @@ use crate::{
     buffer::Buffer,
     doorbell::DoorbellKind,
     error::RuntimeError,
-    fences, inline_scope,
+    inline_scope::{self, Scope},
     ledger::Ledger,
     pending::Pending,
     reactor::Reactor,
@@ -147,7 +147,6 @@ impl RuntimeBuilder {
         in_range("cells", self.cells as u64, 1, 1 << 24)?;
         in_range("window", self.window.into(), 1, 1 << 20)?;
         self.cells = self.cells.next_power_of_two();
-        fences::set_up();
         let layout = SidLayout::new(self.shards as u64, self.slots.into());
         Ok(Runtime {
             shards: (0..self.shards).map(|_| OnceLock::new()).collect(),
@@ -273,18 +272,43 @@ impl Runtime {
     /// shard's reactor sleeps. A sid that names no open call is counted and otherwise ignored.
     #[inline(always)]
     pub fn send(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
-        // What is sent for the call that this thread is handing over finds its shard there, if that is one of this runtime: it has our
-        // ledger then.
+        if !self.send_at_once(sid, status, bytes) {
+            self.send_otherwise(sid, status, bytes);
+        }
+    }
+
+    /// As [`send`](Self::send), if it can be done at once: a short result or frame of a call that the calling thread is handing over.
+    /// If not, this does nothing, and returns false. Does not panic.
+    #[inline(always)]
+    pub fn send_at_once(&self, sid: u64, status: NrStatus, bytes: &[u8]) -> bool {
         // SAFETY: not kept.
-        if let Some((shard, scope)) = unsafe { inline_scope::entered_for(sid) }
-            && Arc::ptr_eq(&shard.ledger, &self.ledger)
-        {
+        let scope = unsafe { self.scope(sid) };
+        scope.is_some_and(|(shard, scope)| shard.keep_short(scope, sid, status, bytes))
+    }
+
+    /// As [`send`](Self::send), for what [`send_at_once`](Self::send_at_once) has left.
+    #[inline(always)]
+    pub fn send_otherwise(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        // SAFETY: not kept.
+        if let Some((shard, scope)) = unsafe { self.scope(sid) } {
             return shard.send_inline(scope, sid, status, bytes);
         }
         match self.existing(sid) {
             Some(shard) => shard.send_away(sid, status, bytes),
             None => self.nowhere.add_shared(1),
         }
+    }
+
+    /// The shard and the scope of the call that the calling thread is handing over, if it has this sid, and is one of this runtime: its
+    /// shard has our ledger then.
+    ///
+    /// # Safety
+    ///
+    /// As [`inline_scope::innermost`].
+    #[inline(always)]
+    unsafe fn scope(&self, sid: u64) -> Option<(&Shard, &Scope)> {
+        // SAFETY: as the caller promises.
+        unsafe { inline_scope::entered_for(sid) }.filter(|(shard, _)| Arc::ptr_eq(&shard.ledger, &self.ledger))
     }
 
     /// As [`send`](Self::send), for a result of this status that the sender cannot hand over: the caller gets an overflow error. State
@@ -416,6 +440,7 @@ impl Runtime {
         for shard in self.shards.iter().filter_map(OnceLock::get) {
             // Ordering: Relaxed; `disturb` follows, whose exchange passes it on to a caller that registers its waker later.
             shard.closed.store(true, Ordering::Relaxed);
+            shard.collect();
             disturbed.extend(shard.slab.slots().iter().filter_map(|slot| slot.disturb()));
         }
         // A waker may run code that comes back to this runtime.

@@ -8,7 +8,7 @@
 //! 2. A kept slot is idle: not open, on no list, marked [`KEPT`](crate::slot::Stage::Kept). Its thread unmarks it, opens it,
 //!    passes a light fence, and then looks whether the runtime has stopped opening calls; whoever stops it says so, passes a
 //!    heavy fence, and then counts the marks. One sees the other: either the call is not made, or it is counted.
-//! 3. At most one slot in eight is kept: threads without a seat have use of the others.
+//! 3. At most one slot in eight is kept: threads without a seat have use of the others. None is where there are no such fences.
 //!
 //! Models in `loom-tests`: `seat::stop_against_open`, `seat::one_after_the_other`.
 
@@ -18,6 +18,7 @@ use crossbeam::utils::CachePadded;
 
 use crate::{
     error::RuntimeError,
+    fences,
     shard::Shard,
     slot::Slot,
     sync::{AtomicUsize, Ordering, UnsafeCell, thread_local},
@@ -78,7 +79,8 @@ pub struct Seat<'rt> {
 impl Kept {
     pub(crate) fn new(slots: u32) -> Self {
         let list = CachePadded::new(UnsafeCell::new(List { first: 0, len: 0 }));
-        Self { seat: AtomicUsize::new(0), most: (slots / 8).min(MOST), list }
+        let most = if fences::available() { (slots / 8).min(MOST) } else { 0 };
+        Self { seat: AtomicUsize::new(0), most, list }
     }
 
     /// Whether the calling thread sits here.

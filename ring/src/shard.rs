@@ -36,7 +36,7 @@ use crate::{
     error::RuntimeError,
     fences,
     frames::{KeptFrames, Runs},
-    inline_scope::{self, Scope},
+    inline_scope::{self, AnswerPlace, RawPlace, Scope},
     ledger::Ledger,
     metrics::Counters,
     region::Region,
@@ -161,17 +161,44 @@ impl Shard {
 
     // --- producers ---
 
-    /// Sends one result or frame, from the scope that was entered for its call.
+    /// Keeps one result or frame in the scope that was entered for its call, if it is as most are: a short answer that is the first, which
+    /// is written into the caller's place, or a short frame that continues a run, which is written there. Says whether it is.
+    /// Calls nobody, and does not panic.
     #[inline(always)]
-    pub(crate) fn send_inline(&self, scope: &Scope, sid: u64, status: NrStatus, bytes: &[u8]) {
-        match scope.frames() {
-            Some(frames) => self.send_frame(frames, sid, status, bytes),
-            None => self.send_answer(scope, sid, status, bytes),
+    pub(crate) fn keep_short(&self, scope: &Scope, sid: u64, status: NrStatus, bytes: &[u8]) -> bool {
+        let Some(slot) = scope.slot() else { return false };
+        match scope.place() {
+            RawPlace::Answer(place) => {
+                let is_short = bytes.len() <= INLINE && self.is_first_answer(place, slot, sid);
+                if is_short {
+                    place.keep_short(status, bytes);
+                }
+                is_short
+            }
+            RawPlace::Frames(frames) => {
+                // SAFETY: the reference is gone when `push_short` returns, which calls nobody back.
+                let kept = unsafe { &mut *frames };
+                status == NrStatus::Ok && self.may_keep(kept, slot) && kept.push_short(bytes)
+            }
         }
     }
 
-    /// Sends one to whoever waits elsewhere. From any thread; never blocks, never takes a mutex. Out of line, as are the next: what one of
-    /// them needs, the others do not pay for.
+    /// Sends from the scope that was entered for its call what is not as most are.
+    #[inline(never)]
+    pub(crate) fn send_inline(&self, scope: &Scope, sid: u64, status: NrStatus, bytes: &[u8]) {
+        if let RawPlace::Frames(frames) = scope.place()
+            && self.keep_first(frames, sid, status, bytes)
+        {
+            return;
+        }
+        match Reply::short(status, bytes) {
+            Some(reply) => self.send_from(Some(scope), Record { sid, reply }),
+            None => self.send_long(Some(scope), sid, status, bytes),
+        }
+    }
+
+    /// Sends one to whoever waits elsewhere. From any thread; never blocks, never takes a mutex. Out of line, as is
+    /// the last: what they need, others do not pay for.
     #[inline(never)]
     pub(crate) fn send_away(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         // SAFETY: not kept.
@@ -182,53 +209,20 @@ impl Shard {
         }
     }
 
-    /// Sends an answer to the thread that sends it. Most are short and the first, and are written into the caller's place at once.
-    #[inline(never)]
-    fn send_answer(&self, scope: &Scope, sid: u64, status: NrStatus, bytes: &[u8]) {
-        if self.is_first_answer(scope, sid) && scope.keep_short(status, bytes) {
-            return;
-        }
-        self.send_any(sid, status, bytes);
-    }
-
-    /// Sends a frame to the thread that sends it. Most are short and continue a run, and are written there at once.
-    #[inline(never)]
-    fn send_frame(&self, frames: *mut KeptFrames, sid: u64, status: NrStatus, bytes: &[u8]) {
-        let slot = &self.slab.slots()[self.layout.slot(sid)];
-        // SAFETY: the reference is gone when `push_short` returns, which calls nobody back.
+    /// Keeps a short frame that may begin a run; says whether it does.
+    #[inline]
+    fn keep_first(&self, frames: *mut KeptFrames, sid: u64, status: NrStatus, bytes: &[u8]) -> bool {
+        // SAFETY: as in `keep_short`.
         let kept = unsafe { &mut *frames };
-        if status == NrStatus::Ok && self.may_keep(kept, slot) && kept.push_short(bytes) {
-            return;
-        }
-        self.send_first_frame(frames, sid, status, bytes);
-    }
-
-    /// The same for one that may begin a run.
-    #[inline(never)]
-    fn send_first_frame(&self, frames: *mut KeptFrames, sid: u64, status: NrStatus, bytes: &[u8]) {
-        // SAFETY: as in `send_frame`.
-        let kept = unsafe { &mut *frames };
-        if status == NrStatus::Ok
+        let keeps = status == NrStatus::Ok
             && bytes.len() <= INLINE
             && self.may_keep(kept, &self.slab.slots()[self.layout.slot(sid)])
-            && self.ledger.has_room(self.index, kept.uncharged + kept.next_run_cost())
-        {
+            && self.ledger.has_room(self.index, kept.uncharged + kept.next_run_cost());
+        if keeps {
             self.begin_run(kept, sid);
             kept.push_short(bytes);
-            return;
         }
-        self.send_any(sid, status, bytes);
-    }
-
-    /// Sends from a scope what is not as most are. Called last by those above, so that they need no stack.
-    #[inline(never)]
-    fn send_any(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
-        // SAFETY: not kept.
-        let scope = unsafe { inline_scope::innermost(self) };
-        match Reply::short(status, bytes) {
-            Some(reply) => self.send_from(scope, Record { sid, reply }),
-            None => self.send_long(scope, sid, status, bytes),
-        }
+        keeps
     }
 
     #[inline(never)]
@@ -282,9 +276,9 @@ impl Shard {
     fn send_from(&self, scope: Option<&Scope>, record: Record) {
         match scope.filter(|scope| scope.is_for(record.sid)) {
             None => self.send_past(scope, record),
-            Some(scope) => match scope.frames() {
-                Some(frames) => self.send_frame_record(scope, frames, record),
-                None => self.answer_inline(scope, record),
+            Some(scope) => match scope.place() {
+                RawPlace::Frames(frames) => self.send_frame_record(scope, frames, record),
+                RawPlace::Answer(place) => self.answer_inline(scope, place, record),
             },
         }
     }
@@ -300,14 +294,14 @@ impl Shard {
 
     /// Keeps what the calling thread itself waits for, if nothing can have come before it (`inline_scope.rs`).
     #[inline(always)]
-    fn answer_inline(&self, scope: &Scope, record: Record) {
-        if scope.is_answered() {
-            self.uncharge(&record);
+    fn answer_inline(&self, scope: &Scope, place: AnswerPlace, record: Record) {
+        if !place.is_empty() {
+            self.uncharge(&record.reply);
             self.counters.duplicate_inline.add_shared(1);
-        } else if self.is_first_answer(scope, record.sid) {
+        } else if scope.slot().is_some_and(|slot| self.is_first_answer(place, slot, record.sid)) {
             // It is the caller's already.
-            self.uncharge(&record);
-            scope.keep(record.reply);
+            self.uncharge(&record.reply);
+            place.keep(record.reply);
         } else {
             self.pass_on(scope, record);
         }
@@ -315,15 +309,14 @@ impl Shard {
 
     /// Whether nothing can have come before an answer.
     #[inline(always)]
-    fn is_first_answer(&self, scope: &Scope, sid: u64) -> bool {
-        let slot = &self.slab.slots()[self.layout.slot(sid)];
-        !scope.is_answered() && self.is_quiescent() && slot.is_open(sid, self.mask())
+    fn is_first_answer(&self, place: AnswerPlace, slot: &Slot, sid: u64) -> bool {
+        place.is_empty() && self.is_quiescent() && slot.kind(sid, self.mask()) == Some(Kind::Unary)
     }
 
-    /// Gives back what a record was charged for the ring.
+    /// Gives back what a reply was charged for the ring: it is the caller's, or dropped.
     #[inline(always)]
-    fn uncharge(&self, record: &Record) {
-        let cost = record.ring_cost();
+    pub(crate) fn uncharge(&self, reply: &Reply) {
+        let cost = reply.ring_cost();
         if cost != 0 {
             self.ledger.release(self.index, cost);
         }
@@ -519,33 +512,39 @@ impl Shard {
     /// Opens a slot; returns it and its sid.
     #[inline(always)]
     pub(crate) fn open(&self, kind: Kind) -> Result<(&Slot, u64), RuntimeError> {
-        // Ordering: Relaxed; a call that is opened while the runtime closes finds out when it parks.
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(RuntimeError::Closed);
-        }
-        let (slot, index) = match self.kept.pop(self.slab.slots()) {
-            Some(kept) => self.unless_stopped(kept)?,
-            None => match self.slab.pop() {
-                Some(popped) => popped,
-                None => self.pop_after_chores().ok_or_else(|| self.none_free())?,
-            },
+        let popped = match self.pop_kept() {
+            None => self.pop_listed(),
+            kept => kept,
         };
+        let (slot, index) = popped.ok_or_else(|| self.none_free())?;
         let generation = slot.open(kind);
         Ok((slot, self.layout.sid(generation, self.index, index)))
     }
 
-    /// Unmarks a slot that was kept for this thread, so that a call of it counts; keeps it if no call is opened any more.
+    /// Takes a slot that was kept for this thread, and unmarks it, so that a call of it counts; keeps it if no call is opened any more.
     #[inline(always)]
-    fn unless_stopped<'a>(&self, (slot, index): (&'a Slot, usize)) -> Result<(&'a Slot, usize), RuntimeError> {
+    fn pop_kept(&self) -> Option<(&Slot, usize)> {
+        let (slot, index) = self.kept.pop(self.slab.slots())?;
         slot.set_stage(Stage::HandingOver);
         fences::light();
         if self.slab.is_stopped() {
-            slot.set_stage(Stage::Kept);
-            // It was there just now, so there is room.
-            self.kept.push(slot, index);
-            return Err(RuntimeError::Closed);
+            self.keep_again(slot, index);
+            return None;
         }
-        Ok((slot, index))
+        Some((slot, index))
+    }
+
+    #[cold]
+    fn keep_again(&self, slot: &Slot, index: usize) {
+        slot.set_stage(Stage::Kept);
+        // It was there just now, so there is room.
+        self.kept.push(slot, index);
+    }
+
+    /// Takes a slot off the free list. Out of line: who has a slot kept needs no registers for this.
+    #[inline(never)]
+    fn pop_listed(&self) -> Option<(&Slot, usize)> {
+        self.slab.pop().or_else(|| self.pop_after_chores())
     }
 
     /// Slots may wait for a consumer that nobody drives.
@@ -556,8 +555,7 @@ impl Shard {
         }
         let _ = self.try_batch(Then::LetGo)?;
         // What it freed may be kept for this thread.
-        let kept = self.kept.pop(self.slab.slots()).and_then(|kept| self.unless_stopped(kept).ok());
-        kept.or_else(|| self.slab.pop())
+        self.pop_kept().or_else(|| self.slab.pop())
     }
 
     #[cold]
@@ -581,13 +579,20 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn free(&self, slot: &Slot, sid: u64) -> Option<state::Taken> {
         let index = self.layout.slot(sid);
-        let left = if slot.entries.is_empty() { None } else { self.free_entries(slot, index) };
+        if !slot.entries.is_empty() {
+            return self.free_with_entries(slot, index);
+        }
+        self.keep_or_list(slot, index);
+        None
+    }
+
+    #[inline(always)]
+    fn keep_or_list(&self, slot: &Slot, index: usize) {
         if self.kept.push(slot, index) {
             slot.set_stage(Stage::Kept);
         } else {
             self.list(slot, index);
         }
-        left
     }
 
     /// Puts a free slot back on the free list.
@@ -598,9 +603,11 @@ impl Shard {
     }
 
     #[cold]
-    fn free_entries(&self, slot: &Slot, index: usize) -> Option<state::Taken> {
+    fn free_with_entries(&self, slot: &Slot, index: usize) -> Option<state::Taken> {
         let taken = slot.entries.take();
-        self.free_taken(index, taken)
+        let left = self.free_taken(index, taken);
+        self.keep_or_list(slot, index);
+        left
     }
 
     /// Returns a list of entries that nobody reads, for the caller to drop where it holds no token (`state.rs`, 4); one that is read
@@ -631,7 +638,7 @@ impl Shard {
         }
     }
 
-    /// Takes every free slot off the list, for good; returns how many are still in flight.
+    /// Takes every free slot off the list, for good, so that no call is opened any more; returns how many are still in flight.
     pub(crate) fn collect(&self) -> u64 {
         let slots = self.slab.slots();
         for index in self.slab.stop() {

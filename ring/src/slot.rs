@@ -446,11 +446,6 @@ impl Slot {
         self.state.store(bare(state).wrapping_add(step) | FREE, Ordering::Release);
     }
 
-    /// Whether `sid` is open here.
-    pub(crate) fn is_open(&self, sid: u64, mask: u64) -> bool {
-        self.kind(sid, mask).is_some()
-    }
-
     /// What the open call `sid` asks for; `None` if it is not open here.
     pub(crate) fn kind(&self, sid: u64, mask: u64) -> Option<Kind> {
         // Ordering: Relaxed; whoever must see the word changed has acquired that from elsewhere (`state.rs`, 1; `inline_scope.rs`, 1;

@@ -7,9 +7,9 @@
 mod real {
     #[cfg(all(target_os = "linux", not(miri)))]
     pub(crate) use std::sync::atomic::compiler_fence;
-    pub(crate) use std::sync::atomic::{
-        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
-    };
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    pub(crate) use std::sync::atomic::fence;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
     pub(crate) use std::thread_local;
 
     pub(crate) use atomic_waker::AtomicWaker;

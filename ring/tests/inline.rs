@@ -77,12 +77,33 @@ fn a_record_for_another_call_of_the_shard_does_not_ring() {
     let runtime = asleep();
     let (mut here, mut other) = (runtime.open(0).unwrap(), runtime.open(0).unwrap());
     let sid = other.sid();
-    here.inline(|| runtime.send(sid, NrStatus::Ok, b"other"));
+    here.inline(|| {
+        runtime.send(sid, NrStatus::Ok, b"other");
+        runtime.send(sid, NrStatus::Ok, b"and again");
+    });
     assert!(!rung(&runtime, 0));
     assert_eq!(&other.try_take().unwrap().unwrap()[..], b"other");
     assert!(here.try_take().is_none());
     runtime.send(here.sid(), NrStatus::Ok, b"here");
     assert!(rung(&runtime, 0));
+}
+
+#[test]
+fn what_is_sent_for_another_stream_goes_there() {
+    let runtime = asleep();
+    let (mut here, mut other) = (runtime.open_stream(0).unwrap(), runtime.open_stream(0).unwrap());
+    let sids = [here.sid(), other.sid()];
+    here.inline(|| {
+        for (i, frame) in [b"0", b"1", b"2", b"3"].into_iter().enumerate() {
+            runtime.send(sids[i % 2], NrStatus::Ok, frame);
+        }
+    });
+    for (stream, frames) in [(&mut here, [b"0", b"2"]), (&mut other, [b"1", b"3"])] {
+        for frame in frames {
+            assert_eq!(&stream.try_next().unwrap().unwrap()[..], frame);
+        }
+        assert!(stream.try_next().is_none());
+    }
 }
 
 #[test]
