@@ -1,4 +1,4 @@
-//! The functions that plugins call: each validates, catches panics, and delegates.
+//! The functions that plugins call: each validates and delegates, and catches the panics of what may panic.
 //!
 //! They may be called from any thread, at any time, with any values. A status is read as the `u32` that it is; a pointer is
 //! looked at only when its length allows; a null context is counted and ignored. Nothing here allocates or takes a lock, but

@@ -74,7 +74,7 @@ pub(crate) struct Scope {
     shard: *const Shard,
     /// The call that it was entered for.
     sid: u64,
-    /// The slot of that call; null if it is over.
+    /// The slot of that call, which may have another by now if a unary one is over; null for a stream that is over.
     slot: *const Slot,
     place: RawPlace,
     due: Cell<Due>,
@@ -165,7 +165,7 @@ impl Scope {
         self.sid == sid
     }
 
-    /// The slot of that call, while it is open.
+    /// The slot of that call; of a unary one that is over, the slot that it had.
     #[inline(always)]
     pub(crate) fn slot(&self) -> Option<&Slot> {
         // SAFETY: whoever runs the scope lent it a slot for as long, if any.

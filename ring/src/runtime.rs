@@ -14,6 +14,7 @@ use crate::{
     buffer::Buffer,
     doorbell::DoorbellKind,
     error::RuntimeError,
+    fences,
     inline_scope::{self, Scope},
     ledger::Ledger,
     pending::Pending,
@@ -147,6 +148,8 @@ impl RuntimeBuilder {
         in_range("cells", self.cells as u64, 1, 1 << 24)?;
         in_range("window", self.window.into(), 1, 1 << 20)?;
         self.cells = self.cells.next_power_of_two();
+        // Here, not at somebody's first call: the kernel takes its time over it.
+        fences::available();
         let layout = SidLayout::new(self.shards as u64, self.slots.into());
         Ok(Runtime {
             shards: (0..self.shards).map(|_| OnceLock::new()).collect(),
@@ -255,8 +258,8 @@ impl Runtime {
     }
 
     /// Gives the calling thread the seat at a shard: until it is dropped, the calls that this thread opens there cost less, for the
-    /// slots that it frees are kept for it, one slot in eight and 256 at most. Other threads may call there as well, and have the
-    /// others.
+    /// slots that it frees are kept for it, one slot in eight and 256 at most (none on a Linux without `membarrier`). Other
+    /// threads may call there as well, and have the others.
     ///
     /// # Errors
     ///

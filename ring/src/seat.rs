@@ -5,9 +5,9 @@
 //!
 //! 1. `seat` is the address of a thread-local of the thread that sits, or 0. Only that thread writes its own address, and 0 in
 //!    its place. So whoever finds its own address there is the one thread that may touch `kept`.
-//! 2. A kept slot is idle: not open, on no list, marked [`KEPT`](crate::slot::Stage::Kept). Its thread unmarks it, opens it,
-//!    passes a light fence, and then looks whether the runtime has stopped opening calls; whoever stops it says so, passes a
-//!    heavy fence, and then counts the marks. One sees the other: either the call is not made, or it is counted.
+//! 2. A kept slot is idle: not open, on no list, marked [`KEPT`](crate::slot::Stage::Kept). Its thread unmarks it, passes
+//!    a light fence, and looks whether the runtime has stopped opening calls, before it opens it; whoever stops it says so, passes
+//!    a heavy fence, and then counts the marks. One sees the other: either the call is not made, or it is counted.
 //! 3. At most one slot in eight is kept: threads without a seat have use of the others. None is where there are no such fences.
 //!
 //! Models in `loom-tests`: `seat::stop_against_open`, `seat::one_after_the_other`.

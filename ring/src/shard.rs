@@ -176,6 +176,7 @@ impl Shard {
                 is_short
             }
             RawPlace::Frames(frames) => {
+                // No other stream has the slot: a receiver lends it only while its own is open.
                 // SAFETY: the reference is gone when `push_short` returns, which calls nobody back.
                 let kept = unsafe { &mut *frames };
                 status == NrStatus::Ok && self.may_keep(kept, slot) && kept.push_short(bytes)
@@ -197,8 +198,8 @@ impl Shard {
         }
     }
 
-    /// Sends one to whoever waits elsewhere. From any thread; never blocks, never takes a mutex. Out of line, as is
-    /// the last: what they need, others do not pay for.
+    /// Sends one to whoever waits elsewhere. From any thread; never blocks, never takes a mutex. Out of line: what
+    /// this needs, what is kept does not pay for.
     #[inline(never)]
     pub(crate) fn send_away(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         // SAFETY: not kept.
