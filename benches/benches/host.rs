@@ -14,8 +14,8 @@ use nylon_ring_benches::{
 use nylon_ring_host::HighLevelRequest;
 
 fn contender<C: Contender>(group: &mut BenchmarkGroup<'_, WallTime>) {
-    let runtime = Flavour::CurrentThread.build().unwrap();
-    let shape = Shape::of(Work::SYNC_EMPTY);
+    let shape = Shape::of(Work::SYNC_EMPTY).on(Flavour::CurrentThread, 1);
+    let runtime = shape.build_runtime().unwrap();
     let host = runtime.block_on(drive::set_up::<C>(&C::plugin().unwrap(), &shape)).unwrap();
     let (empty_body, body): (&[u8], &[u8]) = (&[], &[7; 1024]);
     // Many calls inside one `block_on`, which is not a part of a call.

@@ -1,5 +1,10 @@
 //! What a measurement does: how many calls of which kind, on which runtime, against how many threads of the plugin.
 
+use std::{
+    io,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
 use tokio::runtime::{Builder, Runtime};
 
 /// The body of a request that has none.
@@ -12,25 +17,6 @@ pub enum Flavour {
     CurrentThread,
     /// So many worker threads.
     Workers(usize),
-}
-
-impl Flavour {
-    /// A new runtime of this flavour.
-    ///
-    /// # Errors
-    /// The system gives no threads.
-    pub fn build(self) -> std::io::Result<Runtime> {
-        match self {
-            Self::CurrentThread => Builder::new_current_thread(),
-            Self::Workers(workers) => {
-                let mut builder = Builder::new_multi_thread();
-                builder.worker_threads(workers);
-                builder
-            }
-        }
-        .enable_all()
-        .build()
-    }
 }
 
 /// What each call asks for, and how it must be answered.
@@ -124,6 +110,11 @@ impl Strategy {
     pub const ALL: &[Self] =
         &[Self::Default, Self::Park, Self::Spin, Self::Threads, Self::ThreadsSpin, Self::PinnedSpin];
 
+    /// Whether reactors are tasks of the callers' runtime.
+    fn runs_tasks(self) -> bool {
+        matches!(self, Self::Default | Self::Park | Self::Spin)
+    }
+
     /// What the report calls the ring with it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -162,6 +153,33 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// A new runtime for the callers. Its workers keep to a core each, if there are as many: otherwise the scheduler puts them on one
+    /// core now and then, for seconds, and that is what would be measured. (Not where the ring's reactors are threads that a worker
+    /// starts, which would keep to its core, too.)
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn build_runtime(&self) -> io::Result<Runtime> {
+        let mut builder = match self.runtime {
+            Flavour::CurrentThread => Builder::new_current_thread(),
+            Flavour::Workers(_) => Builder::new_multi_thread(),
+        };
+        if let Flavour::Workers(workers) = self.runtime {
+            builder.worker_threads(workers);
+            let cores = core_affinity::get_core_ids().unwrap_or_default();
+            if workers <= cores.len() && self.strategy.runs_tasks() {
+                let worker = AtomicUsize::new(0);
+                builder.on_thread_start(move || {
+                    // What comes after the workers are threads for blocking work.
+                    if let Some(&core) = cores[..workers].get(worker.fetch_add(1, Ordering::Relaxed)) {
+                        core_affinity::set_for_current(core);
+                    }
+                });
+            }
+        }
+        builder.enable_all().build()
+    }
+
     /// Calls of this kind, one in flight, on one worker, against one thread.
     #[must_use]
     pub const fn of(work: Work) -> Self {

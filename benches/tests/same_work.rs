@@ -38,14 +38,14 @@ async fn call<C: Contender>(host: &C, path: &'static str, body: &[u8]) -> Result
 fn with_host<C: Contender, F: Future<Output = Result<(), BenchError>>>(check: impl Fn(C) -> F) {
     let _alone = alone::<C>();
     for runtime in [Flavour::CurrentThread, Flavour::Workers(2)] {
-        let shape = Shape::of(Work::BG_EMPTY).against(2, Idle::BRIEF);
+        let shape = Shape::of(Work::BG_EMPTY).against(2, Idle::BRIEF).on(runtime, 1);
         let run = async {
             let host = drive::set_up::<C>(&path::<C>(), &shape).await?;
             check(host.clone()).await?;
             host.shutdown().await
         };
         let run = async { tokio::time::timeout(Duration::from_secs(60), run).await };
-        let result = runtime.build().unwrap().block_on(run);
+        let result = shape.build_runtime().unwrap().block_on(run);
         result.expect("answers within a minute").unwrap();
     }
 }

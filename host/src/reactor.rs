@@ -37,7 +37,13 @@ pub(crate) async fn run(context: &'static Context, mut tenancy: Tenancy) {
     };
     let mut busy_poll = BusyPoll::new(tenancy.idle());
     loop {
-        let last = busy_poll.drain(reactor, || tenancy.is_current()).await;
+        let last = busy_poll
+            .drain(reactor, || {
+                tenancy.be_followed();
+                tenancy.is_current()
+            })
+            .await;
+        tenancy.be_followed();
         let turn = reactor.turn(BUDGET);
         if !tenancy.stays() {
             // The ring is left armed: whoever serves the shard now sleeps on the same doorbell.

@@ -25,7 +25,12 @@
 //!    (Not seen: a `LocalSet` that another executor polls, inside a current-thread runtime that is entered and driven by
 //!    nobody. Its tasks have tokio's wakers. Neither tokio's timers nor its I/O work there.)
 //!
-//! Only the first call and the first parking of a thread come through the mutex; results never do.
+//! 5. The workers of a runtime take reactors from each other, as they do with all tasks. Two whose reactors had changed places would
+//!    wake each other's callers: each of these would call on one core and be woken on the other, again and again. So a thread that
+//!    finds another shard's reactor where it runs, and not that of its own, exchanges shards with that one's owner
+//!    ([`Seats::follow`]), who takes notice when it serves a reactor itself. No shard ever has two owners, or an owner two shards.
+//!
+//! Only the first call and the first parking of a thread, and exchanges of shards, come through the mutex; results never do.
 
 use std::{
     cell::{Cell, RefCell},
@@ -81,6 +86,10 @@ struct Home {
     insured: AtomicBool,
     /// How many callers wait that may not be driven.
     unsure: AtomicU64,
+    /// The [name](here) of the thread that owns the shard, or did, or 0. Written under the mutex of `owners`.
+    owner: AtomicUsize,
+    /// The name of the thread that its reactor ran on last, or 0.
+    served_by: AtomicUsize,
 }
 
 /// The epoch of the reactor that insures a shard.
@@ -105,11 +114,23 @@ struct Seat {
     /// The address of the host's `Seats`, which is never reused.
     host: *const Seats,
     shard: Option<ShardRef<'static>>,
+    hold: Hold,
     /// The multi-thread runtime that the thread was seen in, or `NONE`: ask again.
     runtime: u64,
 }
 
-const NO_SEAT: Seat = Seat { host: ptr::null(), shard: None, runtime: NONE };
+/// How a thread has its shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// Together with others: there are not enough.
+    Shared,
+    /// As its owner; but whoever owned it before still has the slots that are kept there.
+    Owned,
+    /// As its owner, for whom slots are kept there.
+    Seated,
+}
+
+const NO_SEAT: Seat = Seat { host: ptr::null(), shard: None, hold: Hold::Shared, runtime: NONE };
 
 /// Hosts whose seats a thread remembers; a thread that calls more hosts in turn looks its seat up more often.
 const REMEMBERED: usize = 16;
@@ -122,10 +143,16 @@ thread_local! {
 /// What goes when the thread does; in this order.
 #[derive(Default)]
 struct Thread {
-    /// Its privileges at the shards of its own.
-    privileges: RefCell<Vec<nylon_ring_runtime::Seat<'static>>>,
+    /// Its privileges at the shards of its own, one a host.
+    privileges: RefCell<Vec<(*const Seats, nylon_ring_runtime::Seat<'static>)>>,
     /// Lives as long as the thread.
     life: Arc<()>,
+}
+
+/// A thread's name, for as long as it runs.
+#[inline(always)]
+fn here() -> usize {
+    SEATS.with(|seats| ptr::from_ref(seats).addr())
 }
 
 /// Where the current thread remembers its seat at `host`.
@@ -169,6 +196,8 @@ impl Seats {
             epoch: AtomicU64::new(0),
             insured: AtomicBool::new(false),
             unsure: AtomicU64::new(0),
+            owner: AtomicUsize::new(0),
+            served_by: AtomicUsize::new(0),
         };
         Self {
             homes: (0..shards).map(|_| home()).collect(),
@@ -201,24 +230,93 @@ impl Seats {
     #[cold]
     fn sit_down(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
         let mut owners = self.owners();
-        let shard = THREAD.with(|thread| {
-            let mine = Arc::downgrade(&thread.life);
-            let own = owners.iter().position(|owner| owner.ptr_eq(&mine));
-            let free = || owners.iter().position(|owner| owner.strong_count() == 0);
-            match own.or_else(free) {
-                Some(shard) => {
-                    owners[shard] = mine;
-                    // If the shard cannot be set up, looking it up says why.
-                    thread.privileges.borrow_mut().extend(runtime.take_seat(shard));
-                    shard
-                }
-                // Spread those that find no free shard by the address of their token.
-                None => (Arc::as_ptr(&thread.life).addr() >> 4) % owners.len(),
+        let mine = Self::life();
+        let own = owners.iter().position(|owner| owner.ptr_eq(&mine));
+        let free = || owners.iter().position(|owner| owner.strong_count() == 0);
+        match own.or_else(free) {
+            Some(shard) => {
+                owners[shard] = mine;
+                // Ordering: Relaxed; see `follow`.
+                self.homes[shard].owner.store(here(), Ordering::Relaxed);
+                self.take_own(runtime, shard)
             }
+            // Spread those that find no free shard by the address of their token.
+            None => self.take(runtime, (mine.as_ptr().addr() >> 4) % owners.len(), Hold::Shared),
+        }
+    }
+
+    /// The current thread's token among the owners.
+    fn life() -> Weak<()> {
+        THREAD.with(|thread| Arc::downgrade(&thread.life))
+    }
+
+    /// Has the current thread call on the shard that it owns, and slots kept for it there and nowhere else.
+    fn take_own(&self, runtime: &'static Runtime, shard: usize) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
+        let hold = THREAD.with(|thread| {
+            let mut privileges = thread.privileges.borrow_mut();
+            privileges.retain(|(host, _)| !ptr::eq(*host, self));
+            // If the shard cannot be set up, looking it up says why.
+            let Ok(seat) = runtime.take_seat(shard) else { return Hold::Owned };
+            privileges.push((self, seat));
+            Hold::Seated
         });
+        self.take(runtime, shard, hold)
+    }
+
+    /// Has the current thread call on a shard.
+    fn take(
+        &self,
+        runtime: &'static Runtime,
+        shard: usize,
+        hold: Hold,
+    ) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
         let shard = runtime.at(shard).map_err(NylonRingHostError::opening)?;
-        with_seat(self, |cell| cell.set(Seat { host: self, shard: Some(shard), runtime: NONE }));
+        with_seat(self, |cell| {
+            let seat = cell.get();
+            let runtime = if ptr::eq(seat.host, self) { seat.runtime } else { NONE };
+            cell.set(Seat { host: self, shard: Some(shard), hold, runtime });
+        });
         Ok(shard)
+    }
+
+    /// Has the current thread call on the shard whose reactor it runs, as long as it does not run that of its own (5). Called by
+    /// reactors each time they look for records.
+    #[inline]
+    fn follow(&self, runtime: &'static Runtime, shard: usize) {
+        let here = here();
+        let served_by = &self.homes[shard].served_by;
+        // Ordering: Relaxed, for this and `owner`; who is misled by an old value calls where it is slower, and looks again.
+        if served_by.load(Ordering::Relaxed) != here {
+            served_by.store(here, Ordering::Relaxed);
+        }
+        let seat = with_seat(self, Cell::get);
+        let Some(now) = seat.shard.map(ShardRef::index) else { return };
+        if !ptr::eq(seat.host, self) || seat.hold == Hold::Shared {
+            return;
+        }
+        let is_served_here = now == shard || self.homes[now].served_by.load(Ordering::Relaxed) == here;
+        let is_mine = self.homes[now].owner.load(Ordering::Relaxed) == here;
+        if !(is_served_here && is_mine && seat.hold == Hold::Seated) {
+            self.exchange(runtime, shard, is_served_here || !is_mine);
+        }
+    }
+
+    /// Exchanges the current thread's shard for `shard`, unless it `stays` with its own, which another thread may have changed.
+    #[cold]
+    fn exchange(&self, runtime: &'static Runtime, shard: usize, stays: bool) {
+        // Whoever has the mutex may be off its core, and this is not worth waiting for.
+        let Ok(mut owners) = self.owners.try_lock() else { return };
+        let mine = Self::life();
+        let Some(mut own) = owners.iter().position(|owner| owner.ptr_eq(&mine)) else { return };
+        if !stays {
+            owners.swap(own, shard);
+            // Ordering: Relaxed, both; see `follow`.
+            let other = self.homes[shard].owner.swap(here(), Ordering::Relaxed);
+            self.homes[own].owner.store(other, Ordering::Relaxed);
+            own = shard;
+        }
+        // It is in use, so there is nothing that could fail.
+        drop(self.take_own(runtime, own));
     }
 
     /// Sees to it that the reactor of `shard` is driven as long as the current thread's runtime is. Called by each caller
@@ -442,6 +540,13 @@ impl Tenancy {
         self.context.seats.stays(self.shard, self.epoch)
     }
 
+    /// Has the thread that this runs on call on the shard that is served here ([`Seats::follow`]).
+    pub(crate) fn be_followed(&self) {
+        if self.epoch != INSURANCE {
+            self.context.seats.follow(&self.context.runtime, self.shard);
+        }
+    }
+
     /// Whether to go on, after a turn.
     pub(crate) fn stays(&mut self) -> bool {
         let home = &self.context.seats.homes[self.shard];
@@ -473,5 +578,107 @@ impl Drop for Tenancy {
         }
         // Ordering: Release; pairs with the Acquire in `is_empty`.
         self.context.seats.tenants.fetch_sub(1, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    /// A host with three shards, as far as it matters here.
+    #[derive(Clone, Copy)]
+    struct Host {
+        runtime: &'static Runtime,
+        seats: &'static Seats,
+    }
+
+    impl Host {
+        fn new() -> Self {
+            let runtime = Runtime::builder().shards(3).slots(16).cells(16).build().unwrap();
+            Self { runtime: Box::leak(Box::new(runtime)), seats: Box::leak(Box::new(Seats::new(3))) }
+        }
+
+        /// Where the current thread calls.
+        fn shard(self) -> usize {
+            self.seats.shard(self.runtime).unwrap().index()
+        }
+
+        /// Where it calls after it has run this reactor.
+        fn after_serving(self, shard: usize) -> usize {
+            self.seats.follow(self.runtime, shard);
+            self.shard()
+        }
+
+        /// Whether somebody has slots kept at this shard.
+        fn is_seated(self, shard: usize) -> bool {
+            self.runtime.take_seat(shard).is_err()
+        }
+    }
+
+    type Job = Box<dyn FnOnce(Host) -> usize + Send>;
+
+    /// A thread that does as it is told.
+    struct Other(mpsc::Sender<(Job, mpsc::Sender<usize>)>);
+
+    impl Other {
+        fn new(host: Host) -> Self {
+            let (jobs, next) = mpsc::channel::<(Job, mpsc::Sender<usize>)>();
+            thread::spawn(move || next.iter().for_each(|(job, done)| done.send(job(host)).unwrap()));
+            Self(jobs)
+        }
+
+        fn run(&self, job: impl FnOnce(Host) -> usize + Send + 'static) -> usize {
+            let (done, outcome) = mpsc::channel();
+            self.0.send((Box::new(job), done)).unwrap();
+            outcome.recv().unwrap()
+        }
+    }
+
+    #[test]
+    fn threads_whose_reactors_have_changed_places_exchange_shards() {
+        let host = Host::new();
+        let other = Other::new(host);
+        assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!(host.after_serving(1), 1);
+        // It does not know yet, and keeps the slots that it has there.
+        assert_eq!(other.run(Host::shard), 1);
+        assert_eq!((host.is_seated(0), host.is_seated(1)), (false, true));
+        assert_eq!(other.run(|host| host.after_serving(0)), 0);
+        assert_eq!((host.is_seated(0), host.is_seated(1)), (true, false));
+        assert_eq!(host.after_serving(1), 1);
+        assert_eq!((host.is_seated(0), host.is_seated(1)), (true, true));
+    }
+
+    #[test]
+    fn a_thread_that_runs_the_reactor_of_its_own_shard_stays_there() {
+        let host = Host::new();
+        let other = Other::new(host);
+        assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!((host.after_serving(0), host.after_serving(1)), (0, 0));
+        assert_eq!(other.run(|host| host.after_serving(1)), 1);
+        // That one runs neither any more.
+        assert_eq!(other.run(|host| host.after_serving(0)), 1);
+        assert_eq!(host.after_serving(1), 1);
+    }
+
+    #[test]
+    fn whose_shard_was_exchanged_takes_the_one_it_was_given_whatever_it_serves() {
+        let host = Host::new();
+        let other = Other::new(host);
+        assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!(host.after_serving(1), 1);
+        assert_eq!(other.run(|host| host.after_serving(2)), 0);
+    }
+
+    #[test]
+    fn a_thread_that_shares_its_shard_stays_there() {
+        let host = Host::new();
+        let owners = [(); 3].map(|()| Other::new(host));
+        assert_eq!(owners.each_ref().map(|owner| owner.run(Host::shard)), [0, 1, 2]);
+        let mine = host.shard();
+        assert_eq!(host.after_serving((mine + 1) % 3), mine);
+        assert_eq!(owners.each_ref().map(|owner| owner.run(Host::shard)), [0, 1, 2]);
     }
 }

@@ -327,6 +327,16 @@ pub(crate) const UNCHARGED: u64 = 4096;
 pub(crate) const QUEUED: u64 = 64;
 
 impl Record {
+    /// Writes a record of at most [`INLINE`] bytes to its place: what is built elsewhere is written in parts, and a processor waits for
+    /// those before it moves it as a whole.
+    #[inline(always)]
+    pub(crate) fn write_short(place: &mut MaybeUninit<Self>, sid: u64, status: NrStatus, bytes: &[u8]) {
+        let record = place.write(Self { sid, reply: Reply::without_bytes(status as u32) });
+        if !bytes.is_empty() {
+            record.reply.set_short(bytes);
+        }
+    }
+
     /// As [`Reply::ring_cost`].
     #[inline]
     pub(crate) fn ring_cost(&self) -> u64 {

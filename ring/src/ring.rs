@@ -169,17 +169,35 @@ impl<T> Ring<T> {
     /// Pushes `value`, or gives it back when the ring is full. From any thread; never waits.
     #[inline(always)]
     pub fn push(&self, value: T) -> Result<Published, T> {
-        let Some(p) = self.claim() else { return Err(value) };
+        match self.claim() {
+            Some(p) => Ok(self.publish(p, |place| _ = place.write(value))),
+            None => Err(value),
+        }
+    }
+
+    /// As [`push`](Self::push), with a value that `write` leaves in its place; `None`, and nothing was written, when the ring is full.
+    ///
+    /// # Safety
+    ///
+    /// `write` initialises the place, and does not panic.
+    #[inline(always)]
+    pub unsafe fn push_with(&self, write: impl FnOnce(&mut MaybeUninit<T>)) -> Option<Published> {
+        self.claim().map(|p| self.publish(p, write))
+    }
+
+    /// Fills the cell of a claimed position by `write`, which initialises it, and hands it to the consumer.
+    #[inline(always)]
+    fn publish(&self, p: u64, write: impl FnOnce(&mut MaybeUninit<T>)) -> Published {
         let cell = self.cell(p);
         cell.value.with_mut(|place| {
             // SAFETY: invariants 1 and 2: the place is ours, and empty.
-            unsafe { (*place).write(value) };
+            write(unsafe { &mut *place });
         });
         // Ordering: Release; [publish], pairs with the Acquire in `take`. What is done for a sleeping consumer needs no Acquire here
         // (invariant 4).
         let old = cell.stamp.swap(filled(p), Ordering::Release);
         debug_assert!(old & !AWAITED == vacant(p, self.capacity()));
-        Ok(if old & AWAITED == 0 { Published::Quiet } else { Published::Awaited })
+        if old & AWAITED == 0 { Published::Quiet } else { Published::Awaited }
     }
 
     /// Whether the record at `head` is published. A hint: it may be consumed, or published, at once.

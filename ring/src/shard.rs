@@ -204,10 +204,11 @@ impl Shard {
     pub(crate) fn send_away(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         // SAFETY: not kept.
         let scope = unsafe { inline_scope::innermost(self) };
-        match Reply::short(status, bytes) {
-            Some(reply) => self.send_past(scope, Record { sid, reply }),
-            None => self.send_long(scope, sid, status, bytes),
+        if bytes.len() > INLINE {
+            return self.send_long(scope, sid, status, bytes);
         }
+        Self::note_passing(scope);
+        self.push_short(sid, status, bytes);
     }
 
     /// Keeps a short frame that may begin a run; says whether it does.
@@ -287,9 +288,15 @@ impl Shard {
     /// Sends a record that this scope of the shard, if any, was not entered for.
     #[inline(always)]
     fn send_past(&self, scope: Option<&Scope>, record: Record) {
-        match scope {
-            Some(scope) => self.pass_on(scope, record),
-            None => self.push(record),
+        Self::note_passing(scope);
+        self.push(record);
+    }
+
+    /// Notes in this scope, if any, that the calling thread sends what it may be the one to wait for.
+    #[inline(always)]
+    fn note_passing(scope: Option<&Scope>) {
+        if let Some(scope) = scope {
+            scope.pass_on();
         }
     }
 
@@ -376,11 +383,10 @@ impl Shard {
         self.spilled.load(Ordering::Acquire) == 0 && self.ring.is_quiescent()
     }
 
-    /// Sends what the calling thread may be the one to wait for.
+    /// As [`send_past`](Self::send_past), out of line.
     #[inline(never)]
     fn pass_on(&self, scope: &Scope, record: Record) {
-        scope.pass_on();
-        self.push(record);
+        self.send_past(Some(scope), record);
     }
 
     /// Sends an overflow in place of a result.
@@ -391,15 +397,42 @@ impl Shard {
 
     #[inline(always)]
     fn push(&self, record: Record) {
-        // Ordering: Relaxed; a producer must see its own records counted, which coherence gives (overflow, 1).
-        if self.spilled.load(Ordering::Relaxed) != 0 {
-            return self.spill(record);
-        }
-        match self.ring.push(record) {
-            Ok(Published::Quiet) => {}
-            Ok(Published::Awaited) => self.wake_reactor(),
+        let pushed = if self.has_spilled() { Err(record) } else { self.ring.push(record) };
+        match pushed {
+            Ok(published) => self.tell(published),
             Err(record) => self.spill(record),
         }
+    }
+
+    /// The same with at most [`INLINE`] bytes, which are copied to where they travel.
+    #[inline(always)]
+    fn push_short(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        let write = |place: &mut _| Record::write_short(place, sid, status, bytes);
+        // SAFETY: it initialises the place, and does not panic.
+        let pushed = if self.has_spilled() { None } else { unsafe { self.ring.push_with(write) } };
+        match pushed {
+            Some(published) => self.tell(published),
+            None => self.spill_short(sid, status, bytes),
+        }
+    }
+
+    /// Whether a record has to queue up behind others that found the ring full.
+    #[inline(always)]
+    fn has_spilled(&self) -> bool {
+        // Ordering: Relaxed; a producer must see its own records counted, which coherence gives (overflow, 1).
+        self.spilled.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline(always)]
+    fn tell(&self, published: Published) {
+        if published == Published::Awaited {
+            self.wake_reactor();
+        }
+    }
+
+    #[cold]
+    fn spill_short(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
+        self.spill(Record { sid, reply: self.copy(sid, status, bytes) });
     }
 
     /// Copies a payload that is charged to the ledger. `None` when it does not fit, or memory is short.

@@ -1,20 +1,20 @@
 //! The threads that answer later.
 //!
-//! Each thread has a queue of its own, and jobs go to them in turn. A thread without work looks for some more (pause
+//! Each thread has a queue of its own. Whoever submits gives [`RUN`] jobs in a row to one of them, then as many to the next, so that it
+//! does not touch all queues for a few jobs: that would cost more than most hosts do, and hide how they differ. A thread without work looks for some more (pause
 //! instruction in between), then again (yield in between), then parks.
 //!
 //! Nobody sleeps over a job: the thread parks only if its queue says that whoever pushes next will know (`jobs.rs`).
 
 use std::{
+    cell::Cell,
     hint, io,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle, Thread},
 };
-
-use crossbeam::utils::CachePadded;
 
 use crate::{
     clock::{self, Mark},
@@ -55,10 +55,17 @@ struct Worker {
     times: Histogram,
 }
 
+/// Jobs in a row for one thread.
+const RUN: usize = 16;
+
+thread_local! {
+    /// How many jobs this thread has submitted.
+    static SUBMITTED: Cell<usize> = const { Cell::new(0) };
+}
+
 /// All threads of one plugin.
 pub(crate) struct Pool {
     workers: Box<[Arc<Worker>]>,
-    next: CachePadded<AtomicUsize>,
     stop: Arc<AtomicBool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// When the times were last reset; only touched by `/reset` and `/stats`.
@@ -89,21 +96,15 @@ impl Pool {
             workers.push(worker);
             handles.push(handle);
         }
-        Ok(Self {
-            workers: workers.into(),
-            next: CachePadded::default(),
-            stop,
-            threads: Mutex::new(handles),
-            since: Mutex::new(Mark::now()),
-        })
+        Ok(Self { workers: workers.into(), stop, threads: Mutex::new(handles), since: Mutex::new(Mark::now()) })
     }
 
-    /// Gives a job to the next thread; false when it has too many.
+    /// Gives a job to the thread whose turn it is; false when it has too many.
     #[inline]
     pub(crate) fn submit(&self, job: Job) -> bool {
         let worker = match &*self.workers {
             [only] => only,
-            many => &many[self.next.fetch_add(1, Ordering::Relaxed) % many.len()],
+            many => &many[SUBMITTED.replace(SUBMITTED.get().wrapping_add(1)) / RUN % many.len()],
         };
         let Some(asleep) = worker.jobs.push(job) else { return false };
         if asleep {

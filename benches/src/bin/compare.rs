@@ -24,14 +24,14 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 #[derive(Debug, Parser)]
 #[command(name = "compare")]
 struct Args {
-    /// Turns: in each, every contender is measured once. The default is 5 for the rows and 3 for the other sections.
+    /// Turns: in each, every contender is measured once. The default is 11 for the rows and 5 for the other sections.
     #[arg(long)]
     reps: Option<usize>,
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 0.8, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.4, value_parser = seconds)]
     seconds: f64,
     /// Seconds of calls before each measurement.
-    #[arg(long, default_value_t = 0.2, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.1, value_parser = seconds)]
     warm_up: f64,
     /// A look at whether everything works, not a measurement: 1 or 2 turns of 0.05 s, nothing large.
     #[arg(long, conflicts_with_all = ["reps", "seconds", "warm_up"])]

@@ -19,7 +19,7 @@ pub struct Options {
     pub selection: Selection,
     /// Who takes part; without it each section has contenders of its own.
     pub contenders: Option<Vec<ContenderId>>,
-    /// How many turns; without it 5 for the rows and 3 for the other sections.
+    /// How many turns; without it 11 for the rows and 5 for the other sections.
     pub reps: Option<usize>,
     /// How long each measurement is.
     pub plan: Plan,
@@ -34,8 +34,8 @@ impl Options {
         self.reps.unwrap_or(match (self.quick, section) {
             (true, Section::Rows) => 2,
             (true, _) => 1,
-            (false, Section::Rows) => 5,
-            (false, _) => 3,
+            (false, Section::Rows) => 11,
+            (false, _) => 5,
         })
     }
 

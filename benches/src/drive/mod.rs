@@ -77,7 +77,7 @@ pub fn measure<C: Contender>(plugin: &Path, shape: &Shape, plan: Plan) -> Result
     if shape.weigh {
         memory::trim();
     }
-    shape.runtime.build()?.block_on(async {
+    shape.build_runtime()?.block_on(async {
         let host = set_up::<C>(plugin, shape).await?;
         let before = memory::resident();
         drive(&host, shape, Until::Elapsed(plan.warm_up)).await?;
@@ -117,7 +117,7 @@ pub struct Step {
 /// As [`measure`].
 pub fn measure_linear<C: Contender>(plugin: &Path, shape: &Shape, steps: &[u64]) -> Result<Vec<Step>, BenchError> {
     memory::trim();
-    shape.runtime.build()?.block_on(async {
+    shape.build_runtime()?.block_on(async {
         let host = set_up::<C>(plugin, shape).await?;
         drive(&host, shape, Until::Results(10_000)).await?;
         let mut done = Vec::with_capacity(steps.len());

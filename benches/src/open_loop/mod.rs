@@ -131,7 +131,7 @@ pub fn measure<C: Contender>(plugin: &Path, shape: &Shape, load: Load) -> Result
     let Work::Unary { path, len } = shape.work else {
         return Err(BenchError::Usage("streams are not issued at a rate".to_owned()));
     };
-    shape.runtime.build()?.block_on(async {
+    shape.build_runtime()?.block_on(async {
         let host = drive::set_up::<C>(plugin, shape).await?;
         let issuer = Issuer { route: host.route(path)?, host: host.clone(), path, len, load };
         // A task like any other: the thread that blocks is no worker.

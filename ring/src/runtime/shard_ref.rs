@@ -7,6 +7,12 @@ use crate::{error::RuntimeError, pending::Call, receiver::Receiver, shard::Shard
 pub struct ShardRef<'rt>(&'rt Shard);
 
 impl<'rt> ShardRef<'rt> {
+    /// Which shard it is.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        self.0.index
+    }
+
     #[inline(always)]
     pub(super) fn new(shard: &'rt Shard) -> Self {
         Self(shard)
