@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `runtime` | callers, plugin threads, reactors | the same; it synchronises itself |
 //! | `threads`, `idle` | once, when the context is made | callers, when they first park; reactors |
-//! | `seats` | callers, when they first park | callers, reactors |
+//! | `seats` | callers, when they first park; reactors | the same |
 //! | `name`, `config`, `clock` | once, when the context is made | extensions |
 //! | `buffers` | extensions | the same |
 //! | counters | whoever sees something go wrong | `metrics` |

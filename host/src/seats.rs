@@ -27,8 +27,8 @@
 //!
 //! 5. The workers of a runtime take reactors from each other, as they do with all tasks. Two whose reactors had changed places would
 //!    wake each other's callers: each of these would call on one core and be woken on the other, again and again. So a thread that
-//!    finds another shard's reactor where it runs, and not that of its own, exchanges shards with that one's owner
-//!    ([`Seats::follow`]), who takes notice when it serves a reactor itself. No shard ever has two owners, or an owner two shards.
+//!    runs another shard's reactor, and not that of its own, exchanges shards with that one's owner ([`Seats::follow`]), if the owner
+//!    runs reactors, too: at the next one it takes notice. No shard has two owners, or an owner two shards.
 //!
 //! Only the first call and the first parking of a thread, and exchanges of shards, come through the mutex; results never do.
 
@@ -37,7 +37,7 @@ use std::{
     hash::{Hash, Hasher},
     io, ptr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
@@ -86,7 +86,7 @@ struct Home {
     insured: AtomicBool,
     /// How many callers wait that may not be driven.
     unsure: AtomicU64,
-    /// The [name](here) of the thread that owns the shard, or did, or 0. Written under the mutex of `owners`.
+    /// The [name](here) of the thread that owns the shard, if it has run a reactor since it does, or 0. A hint: the table knows.
     owner: AtomicUsize,
     /// The name of the thread that its reactor ran on last, or 0.
     served_by: AtomicUsize,
@@ -144,9 +144,16 @@ thread_local! {
 #[derive(Default)]
 struct Thread {
     /// Its privileges at the shards of its own, one a host.
-    privileges: RefCell<Vec<(*const Seats, nylon_ring_runtime::Seat<'static>)>>,
+    privileges: RefCell<Vec<Privilege>>,
     /// Lives as long as the thread.
     life: Arc<()>,
+}
+
+/// At which shard of which host slots are kept for a thread.
+struct Privilege {
+    host: *const Seats,
+    shard: usize,
+    _seat: nylon_ring_runtime::Seat<'static>,
 }
 
 /// A thread's name, for as long as it runs.
@@ -229,15 +236,15 @@ impl Seats {
     /// registers.
     #[cold]
     fn sit_down(&self, runtime: &'static Runtime) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
-        let mut owners = self.owners();
         let mine = Self::life();
+        let mut owners = self.owners();
         let own = owners.iter().position(|owner| owner.ptr_eq(&mine));
         let free = || owners.iter().position(|owner| owner.strong_count() == 0);
         match own.or_else(free) {
             Some(shard) => {
                 owners[shard] = mine;
                 // Ordering: Relaxed; see `follow`.
-                self.homes[shard].owner.store(here(), Ordering::Relaxed);
+                self.homes[shard].owner.store(0, Ordering::Relaxed);
                 self.take_own(runtime, shard)
             }
             // Spread those that find no free shard by the address of their token.
@@ -254,10 +261,14 @@ impl Seats {
     fn take_own(&self, runtime: &'static Runtime, shard: usize) -> Result<ShardRef<'static>, Box<NylonRingHostError>> {
         let hold = THREAD.with(|thread| {
             let mut privileges = thread.privileges.borrow_mut();
-            privileges.retain(|(host, _)| !ptr::eq(*host, self));
+            let of_host = |privilege: &Privilege| ptr::eq(privilege.host, self);
+            if privileges.iter().any(|privilege| of_host(privilege) && privilege.shard == shard) {
+                return Hold::Seated;
+            }
+            privileges.retain(|privilege| !of_host(privilege));
             // If the shard cannot be set up, looking it up says why.
             let Ok(seat) = runtime.take_seat(shard) else { return Hold::Owned };
-            privileges.push((self, seat));
+            privileges.push(Privilege { host: self, shard, _seat: seat });
             Hold::Seated
         });
         self.take(runtime, shard, hold)
@@ -285,37 +296,46 @@ impl Seats {
     fn follow(&self, runtime: &'static Runtime, shard: usize) {
         let here = here();
         let served_by = &self.homes[shard].served_by;
-        // Ordering: Relaxed, for this and `owner`; who is misled by an old value calls where it is slower, and looks again.
+        // Ordering: Relaxed, here and for `owner`; who is misled by an old value calls where it is slower, and looks again.
         if served_by.load(Ordering::Relaxed) != here {
             served_by.store(here, Ordering::Relaxed);
         }
         let seat = with_seat(self, Cell::get);
-        let Some(now) = seat.shard.map(ShardRef::index) else { return };
-        if !ptr::eq(seat.host, self) || seat.hold == Hold::Shared {
-            return;
+        let Some(now) = seat.shard.filter(|_| ptr::eq(seat.host, self) && seat.hold != Hold::Shared) else { return };
+        let home = &self.homes[now.index()];
+        let owner = home.owner.load(Ordering::Relaxed);
+        if owner == 0 {
+            home.owner.store(here, Ordering::Relaxed);
+        } else if owner != here || seat.hold == Hold::Owned && !now.is_taken() {
+            return self.move_over(runtime, None);
         }
-        let is_served_here = now == shard || self.homes[now].served_by.load(Ordering::Relaxed) == here;
-        let is_mine = self.homes[now].owner.load(Ordering::Relaxed) == here;
-        if !(is_served_here && is_mine && seat.hold == Hold::Seated) {
-            self.exchange(runtime, shard, is_served_here || !is_mine);
+        let elsewhere = now.index() != shard && home.served_by.load(Ordering::Relaxed) != here;
+        if elsewhere && self.homes[shard].owner.load(Ordering::Relaxed) != 0 {
+            self.move_over(runtime, Some(shard));
         }
     }
 
-    /// Exchanges the current thread's shard for `shard`, unless it `stays` with its own, which another thread may have changed.
+    /// Has the current thread call on its own shard, which another thread may have changed; after the exchange for this one, if any.
     #[cold]
-    fn exchange(&self, runtime: &'static Runtime, shard: usize, stays: bool) {
-        // Whoever has the mutex may be off its core, and this is not worth waiting for.
-        let Ok(mut owners) = self.owners.try_lock() else { return };
+    fn move_over(&self, runtime: &'static Runtime, exchange: Option<usize>) {
+        let mut owners = match self.owners.try_lock() {
+            Ok(owners) => owners,
+            Err(TryLockError::Poisoned(owners)) => owners.into_inner(),
+            // Whoever has it may be off its core, and this is not worth waiting for.
+            Err(TryLockError::WouldBlock) => return,
+        };
         let mine = Self::life();
         let Some(mut own) = owners.iter().position(|owner| owner.ptr_eq(&mine)) else { return };
-        if !stays {
+        if let Some(shard) = exchange {
             owners.swap(own, shard);
-            // Ordering: Relaxed, both; see `follow`.
-            let other = self.homes[shard].owner.swap(here(), Ordering::Relaxed);
+            // A name may be another thread's when its own is gone.
+            let lives = owners[own].strong_count() > 0;
+            let other = if lives { self.homes[shard].owner.load(Ordering::Relaxed) } else { 0 };
             self.homes[own].owner.store(other, Ordering::Relaxed);
             own = shard;
         }
-        // It is in use, so there is nothing that could fail.
+        self.homes[own].owner.store(here(), Ordering::Relaxed);
+        // A shard that is served is set up: looking it up does not fail.
         drop(self.take_own(runtime, own));
     }
 
@@ -542,7 +562,7 @@ impl Tenancy {
 
     /// Has the thread that this runs on call on the shard that is served here ([`Seats::follow`]).
     pub(crate) fn be_followed(&self) {
-        if self.epoch != INSURANCE {
+        if self.epoch != INSURANCE && self.is_current() {
             self.context.seats.follow(&self.context.runtime, self.shard);
         }
     }
@@ -620,19 +640,27 @@ mod tests {
     type Job = Box<dyn FnOnce(Host) -> usize + Send>;
 
     /// A thread that does as it is told.
-    struct Other(mpsc::Sender<(Job, mpsc::Sender<usize>)>);
+    struct Other {
+        jobs: mpsc::Sender<(Job, mpsc::Sender<usize>)>,
+        thread: thread::JoinHandle<()>,
+    }
 
     impl Other {
         fn new(host: Host) -> Self {
             let (jobs, next) = mpsc::channel::<(Job, mpsc::Sender<usize>)>();
-            thread::spawn(move || next.iter().for_each(|(job, done)| done.send(job(host)).unwrap()));
-            Self(jobs)
+            let thread = thread::spawn(move || next.iter().for_each(|(job, done)| done.send(job(host)).unwrap()));
+            Self { jobs, thread }
         }
 
         fn run(&self, job: impl FnOnce(Host) -> usize + Send + 'static) -> usize {
             let (done, outcome) = mpsc::channel();
-            self.0.send((Box::new(job), done)).unwrap();
+            self.jobs.send((Box::new(job), done)).unwrap();
             outcome.recv().unwrap()
+        }
+
+        fn end(self) {
+            drop(self.jobs);
+            self.thread.join().unwrap();
         }
     }
 
@@ -641,6 +669,8 @@ mod tests {
         let host = Host::new();
         let other = Other::new(host);
         assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!((host.after_serving(0), other.run(|host| host.after_serving(1))), (0, 1));
+        assert_eq!(other.run(|host| host.after_serving(0)), 1);
         assert_eq!(host.after_serving(1), 1);
         // It does not know yet, and keeps the slots that it has there.
         assert_eq!(other.run(Host::shard), 1);
@@ -656,6 +686,7 @@ mod tests {
         let host = Host::new();
         let other = Other::new(host);
         assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!(other.run(|host| host.after_serving(1)), 1);
         assert_eq!((host.after_serving(0), host.after_serving(1)), (0, 0));
         assert_eq!(other.run(|host| host.after_serving(1)), 1);
         // That one runs neither any more.
@@ -668,8 +699,30 @@ mod tests {
         let host = Host::new();
         let other = Other::new(host);
         assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!(other.run(|host| host.after_serving(1)), 1);
         assert_eq!(host.after_serving(1), 1);
         assert_eq!(other.run(|host| host.after_serving(2)), 0);
+    }
+
+    #[test]
+    fn a_thread_that_runs_no_reactor_keeps_its_shard() {
+        let host = Host::new();
+        let other = Other::new(host);
+        assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!(host.after_serving(1), 0);
+        assert!(host.is_seated(1));
+    }
+
+    #[test]
+    fn a_shard_whose_owner_has_gone_is_left_by_who_takes_it_to_the_next_thread() {
+        let host = Host::new();
+        let other = Other::new(host);
+        assert_eq!((host.shard(), other.run(Host::shard)), (0, 1));
+        assert_eq!(other.run(|host| host.after_serving(1)), 1);
+        other.end();
+        assert_eq!(host.after_serving(1), 1);
+        assert_eq!(Other::new(host).run(Host::shard), 0);
+        assert!(host.is_seated(1));
     }
 
     #[test]

@@ -90,6 +90,13 @@ impl Kept {
         self.seat.load(Ordering::Relaxed) == here()
     }
 
+    /// Whether a thread sits here. A hint.
+    #[inline]
+    pub(crate) fn is_taken(&self) -> bool {
+        // Ordering: Relaxed; a hint.
+        self.seat.load(Ordering::Relaxed) != 0
+    }
+
     /// Takes a kept slot, if the calling thread sits here and there is one.
     #[inline(always)]
     pub(crate) fn pop<'a>(&self, slots: &'a [Slot]) -> Option<(&'a Slot, usize)> {

@@ -408,6 +408,7 @@ impl Shard {
     #[inline(always)]
     fn push_short(&self, sid: u64, status: NrStatus, bytes: &[u8]) {
         let write = |place: &mut _| Record::write_short(place, sid, status, bytes);
+        // The sender's bytes are read when the cell is claimed already, and the consumer waits for it: they are few.
         // SAFETY: it initialises the place, and does not panic.
         let pushed = if self.has_spilled() { None } else { unsafe { self.ring.push_with(write) } };
         match pushed {

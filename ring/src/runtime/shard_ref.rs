@@ -18,6 +18,12 @@ impl<'rt> ShardRef<'rt> {
         Self(shard)
     }
 
+    /// Whether a thread has the [seat](crate::Seat) there. A hint: it may give it up at once.
+    #[inline]
+    pub fn is_taken(self) -> bool {
+        self.0.kept.is_taken()
+    }
+
     /// Opens a unary call, without a place for an answer that the calling thread gives itself. (With one:
     /// [`Runtime::open`](crate::Runtime::open).)
     ///
