@@ -260,7 +260,7 @@ benchmark-host: ## A round trip from host to plugin and back (criterion)
 	$(CARGO) bench -p nylon-ring-benches --bench host
 
 .PHONY: compare
-compare: ## The ring beside other hosts: tables and plots, into benches/results (about 20 minutes)
+compare: ## The ring beside other hosts: tables and plots, into benches/results (about 25 minutes)
 	$(CARGO) run --release -p nylon-ring-benches --bin compare
 
 # --- check ---

@@ -232,3 +232,38 @@ impl Shape {
         Self { strategy, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, thread, time::Duration};
+
+    use super::*;
+
+    /// Where each of two workers may run.
+    fn cores_of_workers(strategy: Strategy) -> Vec<Vec<usize>> {
+        let runtime = Shape::of(Work::BG_EMPTY).on(Flavour::Workers(2), 2).waiting(strategy).build_runtime().unwrap();
+        let mut workers = HashMap::new();
+        while workers.len() < 2 {
+            let tasks = [(); 4].map(|()| {
+                runtime.spawn(async {
+                    thread::sleep(Duration::from_millis(1));
+                    (thread::current().id(), core_affinity::get_core_ids().unwrap())
+                })
+            });
+            workers.extend(tasks.map(|task| runtime.block_on(task).unwrap()));
+        }
+        workers.into_values().map(|cores| cores.iter().map(|core| core.id).collect()).collect()
+    }
+
+    #[test]
+    fn each_worker_has_a_core_unless_it_starts_reactors() {
+        let all = core_affinity::get_core_ids().unwrap().len();
+        if let [first, second] = &cores_of_workers(Strategy::Default)[..]
+            && all >= 2
+        {
+            assert_eq!((first.len(), second.len()), (1, 1));
+            assert_ne!(first, second);
+        }
+        assert!(cores_of_workers(Strategy::Threads).iter().all(|cores| cores.len() == all));
+    }
+}

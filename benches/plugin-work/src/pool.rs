@@ -1,8 +1,9 @@
 //! The threads that answer later.
 //!
 //! Each thread has a queue of its own. Whoever submits gives [`RUN`] jobs in a row to one of them, then as many to the next, so that it
-//! does not touch all queues for a few jobs: that would cost more than most hosts do, and hide how they differ. A thread without work looks for some more (pause
-//! instruction in between), then again (yield in between), then parks.
+//! does not touch all queues for a few jobs: that would be much of what a call costs, and hide how hosts differ.
+//!
+//! A thread without work looks for some more (pause instruction in between), then again (yield in between), then parks.
 //!
 //! Nobody sleeps over a job: the thread parks only if its queue says that whoever pushes next will know (`jobs.rs`).
 
