@@ -18,9 +18,9 @@ use crate::{
     reply::{Record, Reply},
     ring::Armed,
     shard::Shard,
-    slot::{Delivery, Kind, Slot},
+    slot::{Delivery, Kind, Park, Slot},
     state,
-    sync::Ordering,
+    sync::{Ordering, model_fence, yield_now},
     token::LetGo,
 };
 
@@ -160,6 +160,54 @@ impl Shard {
     pub(crate) fn end_kept<'a>(&'a self, slot: &Slot, sid: u64, held: &mut Option<Held<'a>>) -> bool {
         *held = self.token.try_take().then(|| Held { shard: self });
         held.is_some() && self.is_quiescent() && slot.frames.is_empty() && slot.end(sid, true, self.mask()).is_some()
+    }
+
+    /// Has a caller sleep with this waker; false if it must look for its answer once more before that.
+    #[inline]
+    pub(crate) fn park(&self, slot: &Slot, waker: &Waker) -> bool {
+        match slot.park(waker) {
+            Park::Parked => true,
+            Park::Answered => false,
+            Park::WithAnother => self.park_with(slot, waker.clone()),
+        }
+    }
+
+    /// The same for one that sleeps already, with another waker: a future that was polled by one task and then by another.
+    #[cold]
+    fn park_with(&self, slot: &Slot, waker: Waker) -> bool {
+        let Some(held) = self.token.try_take().then(|| Held { shard: self }) else {
+            // Somebody consumes, and may be about to take the other waker: this one is woken at once, so that its task comes back.
+            yield_now();
+            wake(waker);
+            return true;
+        };
+        // SAFETY: the token is held.
+        let left = unsafe { slot.exchange_waker(waker) };
+        // What drops a task is foreign code.
+        drop(held);
+        left.is_ok()
+    }
+
+    /// Takes the wakers of all callers that sleep. Those that come to sleep after this find the shard closing.
+    pub(crate) fn disturb(&self) -> Vec<Waker> {
+        // Ordering: SeqCst; `Slot::park` says why.
+        self.closed.store(true, Ordering::SeqCst);
+        model_fence();
+        while !self.token.try_take() {
+            // Somebody consumes a batch.
+            yield_now();
+        }
+        let _held = Held { shard: self };
+        // SAFETY: the token is held.
+        self.slab.slots().iter().filter_map(|slot| unsafe { slot.disturb() }).collect()
+    }
+
+    /// Whether the runtime closes. For a caller that has just come to sleep: if this is false, it is woken then.
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        model_fence();
+        // Ordering: SeqCst; `Slot::park` says why.
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// Pays an inline scope's debt: drains and arms on behalf of the reactor, or rings.

@@ -64,6 +64,7 @@ mod slot;
 mod state;
 mod sync;
 mod token;
+mod waker_cell;
 mod watch;
 mod window;
 

@@ -12,7 +12,6 @@ use crate::{
     reply::Reply,
     shard::Shard,
     slot::{GivenUp, Slot, Stage},
-    sync::Ordering,
     watch::Event,
 };
 
@@ -191,18 +190,15 @@ impl<'rt> Call<'rt> {
         cx: &mut Context<'_>,
         place: &mut Option<Reply>,
     ) -> Poll<Result<(), Box<RuntimeError>>> {
-        if let Some(outcome) = self.take_delivered(place) {
-            return Poll::Ready(outcome);
+        loop {
+            if let Some(outcome) = self.take_delivered(place) {
+                return Poll::Ready(outcome);
+            }
+            if self.shard.park(self.slot, cx.waker()) {
+                break;
+            }
         }
-        self.slot.waker.register(cx.waker());
-        if self.slot.park() {
-            // Nobody else takes it, and a slot that is free must not hold on to a task.
-            drop(self.slot.waker.take());
-            return Poll::Ready(self.take(place));
-        }
-        // Ordering: Relaxed; `Runtime::close` disturbs every slot after it has set the flag: a caller that registered its waker
-        // before is woken, one that registered it after sees the flag.
-        if self.shard.closed.load(Ordering::Relaxed) {
+        if self.shard.is_closing() {
             return Poll::Ready(self.take_before_closing(place));
         }
         Poll::Pending

@@ -12,7 +12,6 @@ use crate::{
     reply::Reply,
     shard::Shard,
     slot::{GivenUp, Slot, Stage},
-    sync::Ordering,
     watch::Event,
 };
 
@@ -208,14 +207,17 @@ impl<'rt> Receiver<'rt> {
     /// Has the task woken by the next frame, if none has been delivered.
     #[inline(never)]
     fn park(&mut self, slot: &Slot, cx: &mut Context<'_>, place: &mut Option<Reply>) -> Poll<Result<(), RuntimeError>> {
-        slot.waker.register(cx.waker());
-        let _ = slot.park();
-        // A frame that was queued before we parked has not woken us.
-        if let Some(next) = self.take_delivered(place) {
-            return Poll::Ready(next);
+        loop {
+            let is_parked = self.shard.park(slot, cx.waker());
+            // A frame that was queued before we parked has not woken us.
+            if let Some(next) = self.take_delivered(place) {
+                return Poll::Ready(next);
+            }
+            if is_parked {
+                break;
+            }
         }
-        // Ordering: Relaxed; as in `Call::poll_into`.
-        if self.shard.closed.load(Ordering::Relaxed) {
+        if self.shard.is_closing() {
             return Poll::Ready(self.take_before_closing(place));
         }
         Poll::Pending
@@ -253,11 +255,7 @@ impl<'rt> Receiver<'rt> {
     fn close(&mut self, keep_leased: bool, ended: bool) {
         let Some(slot) = self.slot.take() else { return };
         let outcome = self.shard.give_up(slot, keep_leased);
-        let mut waker = None;
-        if outcome == GivenUp::Late {
-            // A slot that is free must not hold on to a task.
-            waker = slot.waker.take();
-        } else if !ended {
+        if outcome != GivenUp::Late && !ended {
             self.shard.counters.cancelled.add_shared(1);
         }
         // The frames that are left are taken before anyone else can open the slot.
@@ -267,8 +265,6 @@ impl<'rt> Receiver<'rt> {
             slot.entries.tell(self.sid, Event::GivenUp);
         }
         self.shard.release_slot(slot, self.sid, outcome);
-        // Last, for what drops a task may panic.
-        drop(waker);
     }
 }
 

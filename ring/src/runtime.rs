@@ -25,7 +25,7 @@ use crate::{
     sid::SidLayout,
     slab::MAX_SLOTS,
     slot::Stage,
-    sync::{Ordering, Tally},
+    sync::Tally,
     watch::{Event, Watching},
 };
 
@@ -441,10 +441,8 @@ impl Runtime {
         *phase = Phase::Closed;
         let mut disturbed = Vec::new();
         for shard in self.shards.iter().filter_map(OnceLock::get) {
-            // Ordering: Relaxed; `disturb` follows, whose exchange passes it on to a caller that registers its waker later.
-            shard.closed.store(true, Ordering::Relaxed);
             shard.collect();
-            disturbed.extend(shard.slab.slots().iter().filter_map(|slot| slot.disturb()));
+            disturbed.extend(shard.disturb());
         }
         // A waker may run code that comes back to this runtime.
         drop(phase);

@@ -16,7 +16,8 @@
 //! | `ORPHAN_ANSWERED` | the same, and the terminal result has come | consumer: frees the state, `FREE` |
 //!
 //! Flags: `LEASED`, the plugin was given a pointer into the state (set while open; it outlives `ENDED` when an overflow ended
-//! the stream, which the plugin does not know); `PARKED`, the caller sleeps and its waker is registered.
+//! the stream, which the plugin does not know); `PARKED`, the caller sleeps, and its waker lies in `waker` (set while open, and gone
+//! with that).
 //!
 //! # Who may touch what
 //!
@@ -25,22 +26,27 @@
 //! | `next` | the free list, or the seat that keeps the slot | nobody | nobody |
 //! | `result` | nobody, but for a caller that finds a second one there when it closes the call | consumer | caller |
 //! | `frames` | nobody | consumer pushes, caller takes | caller |
-//! | `waker` | nobody | caller registers, consumer takes | caller |
+//! | `waker` | nobody | caller, or whoever takes `PARKED` off (4) | nobody |
 //! | `entries`, `readers` | see `state.rs` | | |
 //!
 //! 1. The consumer writes `result` while the slot is open, *before* its compare-exchange to `DONE`. If that fails because
 //!    the caller gave up, the consumer moves the value out again: nobody looks into `result` unless the phase is `DONE`, and
 //!    no later generation gets there but by the same consumer.
 //! 2. Cancelling changes the generation, so every late result misses.
-//! 3. No missed wake-up: the caller registers its waker and sets `PARKED` by a read-modify-write of the word that the
-//!    consumer's compare-exchange changes. One comes first: the caller finds the result, or the consumer finds `PARKED`, and then
-//!    the waker too: registering and taking are exchanges of one word of the waker's own, each of which acquires and releases.
-//! 4. Any thread may guess a sid, so that nothing but the state word orders it after the slot's opener.
+//! 3. No missed wake-up: the caller leaves its waker and sets `PARKED` by a read-modify-write of the word that the
+//!    consumer's compare-exchange changes. One comes first: the caller finds the result, or the consumer finds `PARKED`, and with it
+//!    the waker.
+//! 4. A waker has one owner. As long as a call has `PARKED` set, its waker stays what it is; only who holds the consumer token may change
+//!    it, or take the flag off and leave the call open. So whoever has acquired a word with `PARKED`, has read the waker, and takes
+//!    the flag off by an exchange of that very word, has read one whole waker, and it is his: the consumer, a caller that closes its call,
+//!    a runtime that closes. Whoever fails forgets what he has read, which may be parts of two wakers.
+//! 5. Any thread may guess a sid, so that nothing but the state word orders it after the slot's opener.
 //!
 //! | label | what is passed on | model in `loom-tests` |
 //! | --- | --- | --- |
 //! | open | an empty slot, from its opener to the consumer | `slab::reuse_against_late_result` |
 //! | complete | the result, from the consumer to the caller | `slab::complete_against_park` |
+//! | park | the waker, from the caller to whoever takes `PARKED` off | `slab::complete_against_park` |
 
 use std::{mem::MaybeUninit, task::Waker};
 
@@ -49,7 +55,8 @@ use crate::{
     reply::{Record, Reply},
     sid::STATE_BITS,
     state::Entries,
-    sync::{AtomicU8, AtomicU32, AtomicU64, AtomicWaker, Ordering, Tally, UnsafeCell},
+    sync::{AtomicU8, AtomicU32, AtomicU64, Ordering, Tally, UnsafeCell},
+    waker_cell::{WakerCell, Words},
 };
 
 /// Phases, in the low three bits of the state word.
@@ -118,7 +125,8 @@ pub(crate) struct Slot {
     pub(crate) next: AtomicU32,
     /// A [`Stage`]. Written by the slot's owner; a stale `HandingOver` is legal.
     stage: AtomicU8,
-    pub(crate) waker: AtomicWaker,
+    /// That of a caller that sleeps: `PARKED`.
+    waker: WakerCell,
     result: UnsafeCell<MaybeUninit<Reply>>,
     /// Frames on their way to the stream's receiver.
     pub(crate) frames: Frames,
@@ -150,6 +158,18 @@ pub(crate) enum Delivery {
     Orphaned,
 }
 
+/// Whether a caller sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "who does not sleep is not woken"]
+pub(crate) enum Park {
+    /// It does, and its waker is woken by what comes.
+    Parked,
+    /// It does, but another waker is woken.
+    WithAnother,
+    /// It does not: the answer has arrived.
+    Answered,
+}
+
 /// How giving up ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "who gives up frees the slot, or hands it over"]
@@ -170,7 +190,7 @@ impl Slot {
             entries: Entries::new(),
             next: AtomicU32::new(0),
             stage: AtomicU8::new(Stage::HandingOver as u8),
-            waker: AtomicWaker::new(),
+            waker: WakerCell::new(),
             result: UnsafeCell::new(MaybeUninit::uninit()),
             frames: Frames::new(),
             past_limit: AtomicU64::new(generation),
@@ -250,8 +270,8 @@ impl Slot {
     /// or `None` if the receiver gave up, or has found the terminal frame already. `ends` says that the plugin sent that frame.
     /// Only for the consumer.
     pub(crate) fn end(&self, sid: u64, ends: bool, mask: u64) -> Option<Option<Waker>> {
-        // Ordering: Relaxed, here and below; an exchange follows, or a store to a word that is the consumer's.
-        let state = self.state.load(Ordering::Relaxed);
+        // Ordering: Acquire; as `close_open` wants it.
+        let state = self.state.load(Ordering::Acquire);
         if (state ^ sid) & mask == 0 && state & PHASE == STREAM {
             // What the plugin holds stays valid until it ends the stream itself.
             let ended = self.close_open(state, ENDED, if ends { 0 } else { LEASED });
@@ -259,6 +279,7 @@ impl Slot {
                 return ended;
             }
         }
+        // Ordering: Relaxed; a store follows, to a word that is the consumer's.
         let state = self.state.load(Ordering::Relaxed);
         if ends && (state ^ sid) & mask == 0 && state & PHASE == ORPHAN_STREAM {
             let _ = self.orphan_answered(state, true);
@@ -307,17 +328,17 @@ impl Slot {
     }
 
     /// Takes the word from an open phase to `phase`, whatever flags come and go meanwhile, and keeps the flags in `keep`. `None` if the caller gave up;
-    /// otherwise the waker of a caller that sleeps.
+    /// otherwise the waker of a caller that sleeps. Only for the consumer, who has acquired the word as `state`.
     #[inline]
     fn close_open(&self, mut state: u64, phase: u64, keep: u64) -> Option<Option<Waker>> {
         let open = state & !(LEASED | PARKED);
         loop {
             let closed = (open & !PHASE) | phase | (state & keep);
-            // Ordering: Release; [complete] passes the result on. The waker orders itself (3). Relaxed on failure: only the flags
-            // of the word are looked at, and the exchange is tried again.
-            match self.state.compare_exchange(state, closed, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) if state & PARKED != 0 => return Some(self.waker.take()),
-                Ok(_) => return Some(None),
+            let waker = self.parked_waker(state);
+            // Ordering: Release; [complete] passes the result on. Acquire on failure: the caller may have parked ([park]).
+            match self.state.compare_exchange(state, closed, Ordering::Release, Ordering::Acquire) {
+                // SAFETY: the exchange took off the flag that `state` has.
+                Ok(_) => return Some(waker.map(|words| unsafe { words.into_waker() })),
                 Err(now) if now & !(LEASED | PARKED) == open => state = now,
                 Err(_) => return None,
             }
@@ -328,16 +349,18 @@ impl Slot {
     /// nobody takes them. Call it before anything is handed over for another sid.
     #[inline]
     pub(crate) fn frames_arrived(&self, sid: u64, mask: u64) -> Option<Option<Waker>> {
-        // Ordering: Relaxed, here and on failure; the exchange below is what counts.
-        let mut state = self.state.load(Ordering::Relaxed);
+        // Ordering: Acquire, here and on failure; pairs with [park].
+        let mut state = self.state.load(Ordering::Acquire);
         loop {
             if (state ^ sid) & mask != 0 || state & PHASE != STREAM {
                 return None;
             }
+            let waker = self.parked_waker(state);
             // Ordering: Release; passes the frames on to a receiver that parks after this, or gives up ([complete]). An exchange
             // even where nothing changes: one of both comes first.
-            match self.state.compare_exchange(state, state & !PARKED, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return Some(if state & PARKED != 0 { self.waker.take() } else { None }),
+            match self.state.compare_exchange(state, state & !PARKED, Ordering::Release, Ordering::Acquire) {
+                // SAFETY: as in `close_open`.
+                Ok(_) => return Some(waker.map(|words| unsafe { words.into_waker() })),
                 Err(now) => state = now,
             }
         }
@@ -350,13 +373,53 @@ impl Slot {
         matches!(self.state.load(Ordering::Acquire) & PHASE, DONE | ENDED)
     }
 
-    /// Sets `PARKED` for a caller whose waker is registered; true if the answer has arrived, or frames may have, so
-    /// that it must look again.
+    /// Leaves the caller's waker here, for the next that comes to take. Frames that came before are to be looked for after this. Only
+    /// for the caller that opened the slot.
     #[inline]
-    pub(crate) fn park(&self) -> bool {
-        // Ordering: Acquire; pairs with [complete] and `frames_arrived`. The waker orders itself (3).
-        let state = self.state.fetch_or(PARKED, Ordering::Acquire);
-        matches!(state & PHASE, DONE | ENDED)
+    pub(crate) fn park(&self, waker: &Waker) -> Park {
+        // Ordering: Acquire; who took the flag off has read the waker that was here, before another is left.
+        let mut state = self.state.load(Ordering::Acquire);
+        if state & PARKED != 0 {
+            return if self.waker.will_wake(waker) { Park::Parked } else { Park::WithAnother };
+        }
+        self.waker.put(waker.clone());
+        while matches!(state & PHASE, UNARY | STREAM) {
+            // Ordering: Release; [park] passes the waker on. Acquire; pairs with `frames_arrived`. And SeqCst: `is_closing` is looked at
+            // after this, and whoever closes looks at this after setting it, so that one sees the other. Relaxed on failure: nothing
+            // but the word is looked at before it is acquired.
+            match self.state.compare_exchange(state, state | PARKED, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => return Park::Parked,
+                Err(now) => state = now,
+            }
+        }
+        // SAFETY: left here above, and never offered to anybody.
+        drop(unsafe { self.waker.read().into_waker() });
+        Park::Answered
+    }
+
+    /// Leaves another waker in the place of the one that its caller sleeps with, which is returned; or `waker` itself, if it sleeps no
+    /// more.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the one that opened the slot, and holds the consumer token.
+    #[cold]
+    pub(crate) unsafe fn exchange_waker(&self, waker: Waker) -> Result<Waker, Waker> {
+        // Ordering: Relaxed; the token orders this after whoever took the flag off.
+        if self.state.load(Ordering::Relaxed) & PARKED == 0 {
+            return Err(waker);
+        }
+        // SAFETY: parked, and whoever else may take the waker needs the token for it.
+        let before = unsafe { self.waker.read().into_waker() };
+        self.waker.put(waker);
+        Ok(before)
+    }
+
+    /// What may be the waker of a caller that sleeps, if `state` says that one does. It is that waker, and his who takes the flag off by
+    /// an exchange of the same `state`, which must have been acquired (4).
+    #[inline]
+    fn parked_waker(&self, state: u64) -> Option<Words> {
+        (state & PARKED != 0).then(|| self.waker.read())
     }
 
     /// Whether the caller has parked, and nothing has come since. Only for the caller.
@@ -365,10 +428,25 @@ impl Slot {
         self.state.load(Ordering::Relaxed) & PARKED != 0
     }
 
-    /// Takes the waker, whoever has the slot, so that its owner looks around: a runtime that closes calls this. A caller that
-    /// registers its waker after this sees what happened before it (3); the state word would not do, because an opener stores it.
-    pub(crate) fn disturb(&self) -> Option<Waker> {
-        self.waker.take()
+    /// Takes the waker of a caller that sleeps, so that it looks around: a runtime that closes calls this, when the slot can be opened no
+    /// more.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the consumer token.
+    pub(crate) unsafe fn disturb(&self) -> Option<Waker> {
+        // Ordering: SeqCst; as in `park`. It acquires, too ([park]), and so does a failure.
+        let mut state = self.state.load(Ordering::SeqCst);
+        while let Some(words) = self.parked_waker(state) {
+            // Ordering: Release; the waker was read before the caller leaves another. Relaxed on failure: the call was leased, or is
+            // over, and then nobody comes to sleep here again, for none is opened any more.
+            match self.state.compare_exchange(state, state & !PARKED, Ordering::Release, Ordering::Relaxed) {
+                // SAFETY: as in `close_open`.
+                Ok(_) => return Some(unsafe { words.into_waker() }),
+                Err(now) => state = now,
+            }
+        }
+        None
     }
 
     /// Moves the result out.
@@ -404,8 +482,9 @@ impl Slot {
             // word is the same as before ([complete]); on failure the result may have arrived.
             match self.state.compare_exchange(state, to, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => {
-                    if state & PARKED != 0 {
-                        drop(self.waker.take());
+                    if let Some(words) = self.parked_waker(state) {
+                        // SAFETY: as in `close_open`.
+                        drop(unsafe { words.into_waker() });
                     }
                     return outcome;
                 }
@@ -427,8 +506,9 @@ impl Slot {
     /// The same for a call that has parked, or has been answered, as its last word says.
     #[cold]
     fn closed_late(&self, state: u64) -> Option<Reply> {
-        if state & PHASE == UNARY {
-            drop(self.waker.take());
+        if let Some(words) = self.parked_waker(state) {
+            // SAFETY: as in `close_open`.
+            drop(unsafe { words.into_waker() });
             return None;
         }
         // SAFETY: the phase was `DONE`, so the result is the caller's, who has not taken it; and the consumer writes none before the caller
@@ -559,7 +639,12 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         // Ordering: Relaxed; `&mut self` excludes everyone else.
-        if self.state.load(Ordering::Relaxed) & PHASE == DONE {
+        let state = self.state.load(Ordering::Relaxed);
+        if let Some(words) = self.parked_waker(state) {
+            // SAFETY: parked, and nobody is left to take the waker: its call was forgotten.
+            drop(unsafe { words.into_waker() });
+        }
+        if state & PHASE == DONE {
             // SAFETY: `DONE`, and nobody is left to take the result.
             drop(unsafe { self.take_result() });
         }

@@ -15,6 +15,12 @@ mod real {
     pub(crate) use atomic_waker::AtomicWaker;
     pub(crate) use crossbeam::queue::SegQueue;
 
+    pub(crate) use std::thread::yield_now;
+
+    /// Nothing: see the model's.
+    #[inline(always)]
+    pub(crate) fn model_fence() {}
+
     /// `std::cell::UnsafeCell` with loom's interface: access is a closure, so that loom can watch it.
     #[derive(Debug)]
     #[repr(transparent)]
@@ -43,7 +49,12 @@ mod model {
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
-    pub(crate) use loom::thread_local;
+    pub(crate) use loom::{thread::yield_now, thread_local};
+
+    /// Stands for the total order of the SeqCst accesses on both sides of it, which loom takes for weaker ones.
+    pub(crate) fn model_fence() {
+        fence(Ordering::SeqCst);
+    }
 
     /// loom's waker cell with the interface of `atomic-waker`.
     #[derive(Debug, Default)]

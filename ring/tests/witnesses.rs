@@ -98,7 +98,14 @@ fn orphan(runtime: &Runtime) -> u64 {
 
 // --- memory that is left over ---
 
-/// A result, frames and state in slots whose callers are gone without a word; records in the ring and behind it.
+/// A task that does nothing.
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// A result, frames, state and a waker in slots whose callers are gone without a word; records in the ring and behind it.
 #[test]
 fn a_runtime_frees_what_is_left_in_it() {
     let runtime = small(4, 8).build().unwrap();
@@ -112,10 +119,13 @@ fn a_runtime_frees_what_is_left_in_it() {
     runtime.set_state(stored.sid(), "k", &[1; LEFT]).unwrap();
     runtime.set_state(stored.sid(), "l", &[1; LEFT]).unwrap();
     (0..6).for_each(|_| runtime.send(stream.sid(), NrStatus::Ok, &[1; LEFT]));
-    mem::forget((answered, stream, stored));
-    assert_eq!(LIVE[0].load(Relaxed), 11);
+    let mut asleep = runtime.open(0).unwrap();
+    let task = Arc::new(Nobody);
+    assert!(Pin::new(&mut asleep).poll(&mut Context::from_waker(&task.clone().into())).is_pending());
+    mem::forget((answered, stream, stored, asleep));
+    assert_eq!((LIVE[0].load(Relaxed), Arc::strong_count(&task)), (11, 2));
     drop(runtime);
-    assert_eq!(LIVE[0].load(Relaxed), 0);
+    assert_eq!((LIVE[0].load(Relaxed), Arc::strong_count(&task)), (0, 1));
 }
 
 /// The second answer lies in the slot when the first one is taken out of the scope.

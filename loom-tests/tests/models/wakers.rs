@@ -49,6 +49,8 @@ fn the_last_waker_of_a_call_is_woken() {
             "woken"
         };
         answering.join().unwrap();
+        // A caller that had the token sent the other thread away, and has rung for it.
+        drain(runtime.reactor(0).unwrap());
         if outcome == "woken" {
             assert!(two.times() > 0, "the waker of the last poll was not woken");
             assert!(is_done(&mut call, Waker::noop()));
@@ -80,6 +82,8 @@ fn the_last_waker_of_a_stream_is_woken() {
             "woken"
         };
         answering.join().unwrap();
+        // A caller that had the token sent the other thread away, and has rung for it.
+        drain(runtime.reactor(0).unwrap());
         if outcome == "woken" {
             assert!(two.times() > 0, "the waker of the last poll was not woken");
             assert!(is_there(Waker::noop()));
@@ -145,6 +149,33 @@ fn a_waker_goes_with_its_call() {
             0 => "given up",
             _ => "woken",
         }
+    });
+}
+
+/// A caller that sleeps is given up, and its slot opened by another one that comes to sleep, while the result of the first is delivered.
+/// Legal: the first waker is woken or not; the second one is there for its own result, and each is dropped once.
+#[test]
+fn a_late_result_takes_no_other_waker() {
+    outcomes("wakers::a_late_result_takes_no_other_waker", Bound::Three, ["abandoned", "unknown"], || {
+        let runtime = Arc::new(small(2, 1));
+        let ((one, first), (two, second)) = (Woken::new(), Woken::new());
+        let mut call = runtime.open(0).unwrap();
+        assert!(!is_done(&mut call, &first));
+        let answering = answer(&runtime, [call.sid()]);
+        step();
+        drop((call, first));
+        let mut call = runtime.open(0).unwrap();
+        assert!(!is_done(&mut call, &second));
+        answering.join().unwrap();
+        assert_eq!(two.times(), 0, "the second waker was woken by the first result");
+        assert_eq!((Arc::strong_count(&one), Arc::strong_count(&two)), (1, 3), "a waker stays behind, or is gone");
+        runtime.send(call.sid(), NrStatus::Ok, b"x");
+        drain(runtime.reactor(0).unwrap());
+        assert_eq!(two.times(), 1);
+        assert!(is_done(&mut call, &second));
+        drop((call, second));
+        assert_eq!(Arc::strong_count(&two), 1, "a waker stays behind");
+        if runtime.metrics().abandoned == 1 { "abandoned" } else { "unknown" }
     });
 }
 
